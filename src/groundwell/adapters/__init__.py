@@ -1,0 +1,1 @@
+"""The technologies behind the ports: a folder per port, a file per technology."""

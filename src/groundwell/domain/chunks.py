@@ -1,0 +1,79 @@
+"""Chunks: the pieces of a document that are embedded, indexed and cited."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NewType, Protocol, TypeAlias
+from uuid import UUID, uuid5
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groundwell.domain.documents import VersionId
+
+ChunkId = NewType("ChunkId", UUID)
+
+Floats: TypeAlias = NDArray[np.float32]
+Bits: TypeAlias = NDArray[np.uint8]
+
+
+def chunk_id_for(version: VersionId, ordinal: int) -> ChunkId:
+    """The chunk's id: the same version and ordinal always give the same id."""
+    return ChunkId(uuid5(version, str(ordinal)))
+
+
+class Tokenizer(Protocol):
+    """Cuts text into the tokens of a model."""
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """The half-open character span of every token, in order, without special tokens."""
+        ...
+
+    def spans_of(self, texts: list[str]) -> list[list[tuple[int, int]]]:
+        """`spans` of many texts at once."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of a document: `text == document.text[char_start:char_end]`, always.
+
+    `heading_path` are the headings above it, outermost first. `page` is the page on which it
+    starts, None where the format has no pages.
+    """
+
+    ordinal: int
+    text: str
+    char_start: int
+    char_end: int
+    page: int | None = None
+    heading_path: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """What one forward pass of an encoder yields for one text.
+
+    `vector`: shape (dimension,), unit length. `token_vectors`: shape (tokens, dimension), the
+    last hidden states without special tokens, not normalised; (0, dimension) from an encoder
+    that has none. `token_spans`: the tokens' character spans in the text, as many as vectors.
+    """
+
+    vector: Floats
+    token_vectors: Floats
+    token_spans: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedChunk:
+    """A chunk with everything the index holds of it.
+
+    `token_bits`: shape (tokens, dimension / 8), the signs of the centred token vectors, packed.
+    `terms`: how often each analysed term occurs. `length`: number of analysed terms.
+    """
+
+    chunk: Chunk
+    vector: Floats
+    token_bits: Bits
+    terms: dict[str, int]
+    length: int

@@ -1,0 +1,1 @@
+"""What the stages need from technology: one Protocol per file, domain types only."""
