@@ -40,6 +40,9 @@ class Comparison(StrEnum):
     LTE = "$lte"
 
 
+_COMPARISONS = frozenset(comparison.value for comparison in Comparison)
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """One comparison. `values` has one element except for IN and NIN."""
@@ -135,7 +138,7 @@ class _Parser:
                 if depth >= MAX_DEPTH:
                     raise _invalid(f"A filter may be nested {MAX_DEPTH} levels deep at most.")
                 parts.append(Not(self._field(field, operand, depth + 1)))
-            elif operator in Comparison:
+            elif operator in _COMPARISONS:
                 parts.append(self._condition(field, Comparison(operator), operand))
             else:
                 known = ", ".join(Comparison)

@@ -29,6 +29,4 @@ class Principal:
     def require(self, scope: Scope) -> None:
         """Raise ForbiddenError unless the caller holds `scope`."""
         if scope not in self.scopes:
-            raise ForbiddenError(
-                f"This key may not do that: it needs the scope '{scope}'."
-            )
+            raise ForbiddenError(f"This key may not do that: it needs the scope '{scope}'.")
