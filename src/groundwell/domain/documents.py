@@ -16,7 +16,7 @@ DocumentUid = NewType("DocumentUid", UUID)
 VersionId = NewType("VersionId", UUID)
 
 JsonValue: TypeAlias = (
-    "str | int | float | bool | None | Sequence[JsonValue] | Mapping[str, JsonValue]"
+    "str | int | float | bool | Sequence[JsonValue] | Mapping[str, JsonValue] | None"
 )
 Metadata: TypeAlias = Mapping[str, JsonValue]
 
