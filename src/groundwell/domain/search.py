@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from groundwell.domain.chunks import ChunkId, Encoding
-from groundwell.domain.documents import CollectionId, Metadata, TenantId
+from groundwell.domain.documents import Metadata, TenantId
 from groundwell.domain.filters import Filter
 
 
@@ -40,7 +40,7 @@ class IndexScope:
     """The rows that a leg may see: one tenant's collection, narrowed by an optional filter."""
 
     tenant: TenantId
-    collection: CollectionId
+    collection: str
     filter: Filter | None = None
 
 

@@ -12,28 +12,29 @@ JobArguments: TypeAlias = Mapping[str, str | int]
 
 
 @dataclass(frozen=True, slots=True)
-class JobAttempt:
-    """What a handler is told about its run. `number` counts from 1."""
+class JobKind:
+    """A kind of job: its code and where it waits.
 
-    arguments: JobArguments
-    number: int
-    is_last: bool
+    `give_up` is called once when a job will not be tried again, with the reason for people.
+    """
 
-
-JobHandler: TypeAlias = Callable[[JobAttempt], Awaitable[None]]
+    name: str
+    queue: str
+    run: Callable[[JobArguments], Awaitable[None]]
+    give_up: Callable[[JobArguments, str], Awaitable[None]]
 
 
 class JobEngine(Protocol):
     """Runs work later, at least once, surviving the death of any process.
 
     Promises: a job that is deferred on a connection becomes visible exactly when that
-    connection's transaction commits; a handler that raises is tried again, with growing pauses,
-    three times in all; a job whose worker died is started again within a minute; a job that
-    kills its worker every time is given up after the third attempt.
+    connection's transaction commits; a job that raises is tried again, with growing pauses, three
+    times in all; a job whose worker died is started again within a minute; a job that kills its
+    worker every time is given up after the third attempt.
     """
 
-    def register(self, name: str, queue: str, handler: JobHandler) -> None:
-        """Make `handler` the code of the job `name`. Before `run` or `defer`."""
+    def register(self, kind: JobKind) -> None:
+        """Make a kind of job known. Before `run` or `defer`."""
         ...
 
     async def defer(

@@ -14,7 +14,8 @@ class SearchIndex(Protocol):
     the scope; the dense score is the cosine in [-1, 1], the keyword score is BM25 over the
     collection's own statistics.
 
-    Errors: UnavailableError when the index is away.
+    Errors: NotFoundError when the tenant has no such collection, UnavailableError when the index
+    is away.
     """
 
     async def search(

@@ -1,1 +1,1 @@
-"""retrieval."""
+"""Retrieval: from a question to the passages that answer it."""

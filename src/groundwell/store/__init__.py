@@ -1,1 +1,1 @@
-"""store."""
+"""Postgres itself: the embedded server, the pool, migrations, one module per aggregate."""

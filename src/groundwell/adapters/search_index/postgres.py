@@ -1,0 +1,83 @@
+"""The search index in Postgres: pgvector for the dense leg, exact BM25 for the keyword leg."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import LiteralString, cast
+
+from pgvector import HalfVector
+
+from groundwell.adapters.search_index.jsonpath import to_jsonpath
+from groundwell.domain.bm25 import term_dimension
+from groundwell.domain.errors import NotFoundError
+from groundwell.domain.search import AnalysedQuery, IndexScope, LegScores, Scores, SearchType
+from groundwell.store.database import Database, Row, Statement
+from groundwell.store.spaces import EmbeddingSpace
+
+# The rarest terms of a query select candidates: at least 1,000, and more up to 5,000.
+_LEAST_CANDIDATES = 1000
+_MOST_CANDIDATES = 5000
+
+_COLLECTION: LiteralString = "SELECT 1 FROM collections WHERE name = %s"
+_KEYWORD: LiteralString = """
+    SELECT k.chunk_id, k.score FROM collections c, LATERAL search_keyword(
+        c.id, %s::text[], %s::int[], %s::int[], %s::int, %s::jsonpath, %s::int, %s::int) AS k
+    WHERE c.name = %s
+"""
+
+
+class PostgresSearchIndex:
+    """Runs both legs in one round trip, each as one function of the database."""
+
+    def __init__(self, database: Database, space: EmbeddingSpace) -> None:
+        self._database = database
+        # The table's name comes from a number that the database gave out.
+        self._dense: LiteralString = cast(
+            "LiteralString",
+            f"SELECT v.chunk_id, v.score FROM collections c, LATERAL {space.table}_search("
+            "c.id, %s::halfvec, %s::int, %s::jsonpath) AS v WHERE c.name = %s",
+        )
+
+    async def search(
+        self, scope: IndexScope, query: AnalysedQuery, search_type: SearchType, depth: int
+    ) -> LegScores:
+        """Run the legs of `search_type`."""
+        path = None if scope.filter is None else to_jsonpath(scope.filter)
+        statements: list[Statement] = [(_COLLECTION, (scope.collection,))]
+        has_dense = search_type != SearchType.KEYWORD and query.encoding is not None
+        if has_dense and query.encoding is not None:
+            vector = HalfVector(query.encoding.vector)
+            statements.append((self._dense, (vector, depth, path, scope.collection)))
+        has_keyword = search_type != SearchType.SEMANTIC and bool(query.terms)
+        if has_keyword:
+            statements.append((_KEYWORD, _keyword_parameters(query.terms, depth, path, scope)))
+        known, *legs = await self._database.fetch(scope.tenant, *statements)
+        if not known:
+            raise NotFoundError(
+                f"There is no collection '{scope.collection}'.", code="collection_not_found"
+            )
+        return LegScores(
+            dense=_scores(legs[0]) if has_dense else {},
+            keyword=_scores(legs[-1]) if has_keyword else {},
+        )
+
+
+def _keyword_parameters(
+    terms: Iterable[str], depth: int, path: str | None, scope: IndexScope
+) -> tuple[object, ...]:
+    counts = Counter(terms)
+    return (
+        list(counts),
+        [term_dimension(term) for term in counts],
+        list(counts.values()),
+        depth,
+        path,
+        _LEAST_CANDIDATES,
+        _MOST_CANDIDATES,
+        scope.collection,
+    )
+
+
+def _scores(rows: list[Row]) -> Scores:
+    return dict(rows)

@@ -1,0 +1,54 @@
+"""BM25 as an inner product: a chunk's term weights times a query's inverse document frequencies.
+
+The form is Lucene's variant of Robertson and Zaragoza (2009), "The Probabilistic Relevance
+Framework: BM25 and Beyond", section 3: an IDF that cannot be negative, and no factor (k1 + 1),
+which scales all scores alike and so changes no order.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from hashlib import blake2b
+
+K1 = 0.9
+"""How slowly further occurrences of a term lose their worth."""
+
+B = 0.4
+"""How much a long text is held to account for its length: 0 not at all, 1 in full."""
+
+DIMENSIONS = 1_000_000_000
+"""The most dimensions that pgvector's `sparsevec` takes."""
+
+
+def term_weights(
+    terms: Mapping[str, int], length: int, average_length: float
+) -> dict[str, float]:
+    """The weight of each term in one chunk: tf / (tf + k1 (1 - b + b length / average_length)).
+
+    `terms` are counts, each at least 1; `length` is the chunk's number of terms and
+    `average_length` the collection's mean of it. A collection that has no length yet, with an
+    average of 0, counts every chunk as average. Weights lie in (0, 1).
+    """
+    relative_length = length / average_length if average_length > 0 else 1.0
+    saturation = K1 * (1 - B + B * relative_length)
+    return {term: count / (count + saturation) for term, count in terms.items()}
+
+
+def idf(document_count: int, document_frequency: int) -> float:
+    """The rarity of a term: ln(1 + (N - n + 0.5) / (n + 0.5)), never negative.
+
+    Statistics may lag behind the index, so a frequency above the count is taken as the count.
+    """
+    frequency = min(document_frequency, document_count)
+    return math.log1p((document_count - frequency + 0.5) / (frequency + 0.5))
+
+
+def term_dimension(term: str) -> int:
+    """The term's place in a sparse vector: the same in every process, in [0, DIMENSIONS).
+
+    Two of 100,000 terms share a place with a probability of 1 in 10,000 each, which costs nothing
+    that can be measured.
+    """
+    digest = blake2b(term.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big") % DIMENSIONS

@@ -1,0 +1,77 @@
+"""Late interaction over token vectors that are kept as one bit per dimension.
+
+A query token looks for its best partner among a chunk's tokens, and the chunk's score is the mean
+of those best similarities (MaxSim: Khattab and Zaharia, 2020, arXiv:2004.12832). The chunk's side
+keeps only on which side of the corpus mean each dimension lies; the query's side stays float.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from groundwell.domain.chunks import Bits, Floats
+
+_SMALL_PRODUCT = 1_000_000
+"""OpenBLAS multiplies below this many multiplications without repacking its operands first, which
+for a tall and narrow product costs as much as the product itself."""
+
+
+def centre_and_pack(token_vectors: Floats, centre: Floats) -> Bits:
+    """The signs of the centred token vectors, eight dimensions to a byte.
+
+    `token_vectors`: (n, d); `centre`: (d,); d must be a multiple of 8. Returns (n, d / 8). A bit
+    is set where the value lies above the centre; the first dimension is the highest bit.
+    """
+    return np.packbits(token_vectors > centre, axis=1)
+
+
+def prepare_query(token_vectors: Floats, centre: Floats) -> Floats:
+    """The query's token vectors, centred and scaled to length 1.
+
+    `token_vectors`: (q, d); `centre`: (d,). Returns (q', d) with q' <= q: a token that lies on the
+    centre points nowhere and is dropped.
+    """
+    centred = token_vectors - centre
+    lengths = np.linalg.norm(centred, axis=1, keepdims=True)
+    is_directed = lengths[:, 0] > 0
+    return (centred[is_directed] / lengths[is_directed]).astype(np.float32)
+
+
+def score(query: Floats, bits: Sequence[Bits]) -> Floats:
+    """Score chunks against a query; higher is better, within [-1, 1].
+
+    `query`: (q, d) as `prepare_query` makes it; `bits`: one (n_i, d / 8) array per chunk as
+    `centre_and_pack` makes it. Returns (len(bits),): the mean over query tokens of the greatest
+    dot product with a chunk token's sign vector (each component +-1 / sqrt(d)). NaN for a chunk
+    without tokens, and for every chunk when the query has none.
+    """
+    scores = np.full(len(bits), np.nan, dtype=np.float32)
+    counts = np.fromiter(map(len, bits), dtype=np.intp, count=len(bits))
+    filled = np.flatnonzero(counts)
+    if not filled.size or not len(query):
+        return scores
+    products = _products(query, np.concatenate([bits[i] for i in filled]))
+    starts = np.cumsum(counts[filled]) - counts[filled]
+    best = np.maximum.reduceat(products, starts, axis=0)
+    # With b in {0, 1} the sign vector is 2b - 1, so q . sign = 2 q . b - sum(q); the maximum can
+    # be taken before this step because it keeps the order.
+    similarities = (2 * best - query.sum(axis=1)) / np.sqrt(query.shape[1])
+    scores[filled] = similarities.mean(axis=1)
+    return scores
+
+
+def _products(query: Floats, packed: Bits) -> NDArray[np.float32]:
+    """The dot products of every row of bits with every query token, shape (rows, q)."""
+    tokens, dimension = query.shape
+    columns = np.ascontiguousarray(query.T)
+    products = np.empty((len(packed), tokens), dtype=np.float32)
+    step = max(1, _SMALL_PRODUCT // (tokens * dimension))
+    block = np.empty((min(step, len(packed)), dimension), dtype=np.float32)
+    for start in range(0, len(packed), step):
+        rows = packed[start : start + step]
+        block[: len(rows)] = np.unpackbits(rows, axis=1)
+        np.matmul(block[: len(rows)], columns, out=products[start : start + step])
+    return products

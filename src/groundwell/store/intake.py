@@ -1,0 +1,264 @@
+"""Accepting documents: new ones, new versions of known ones, and the same again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+from psycopg import AsyncConnection
+from psycopg.types.json import Jsonb
+
+from groundwell.domain.documents import (
+    CollectionId,
+    DocumentStatus,
+    DocumentUid,
+    Metadata,
+    TenantId,
+)
+from groundwell.domain.errors import UnavailableError
+from groundwell.store.database import Row
+
+_ROUNDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class NewDocument:
+    """A document that is handed in.
+
+    `id` is the client's choice. `key` names the place that the bytes came from: new bytes of the
+    same key are a new version. Without either, the bytes themselves are the identity. `text` is
+    set when there is nothing to parse.
+    """
+
+    filename: str
+    media_type: str
+    file_size: int
+    sha256: bytes
+    id: str | None = None
+    key: str | None = None
+    title: str | None = None
+    blob_key: str | None = None
+    text: str | None = None
+    metadata: Metadata = field(default_factory=dict)
+
+    @property
+    def identity(self) -> str:
+        """What makes the document unique in its collection."""
+        if self.key is not None:
+            return self.key
+        return f"id/{self.id}" if self.id is not None else f"sha256/{self.sha256.hex()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What became of a document that was handed in. `has_work`: it has to be ingested."""
+
+    uid: DocumentUid
+    id: str
+    status: DocumentStatus
+    version: int
+    has_work: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    uid: UUID
+    id: str
+    key: str
+    status: DocumentStatus
+    version: int
+    sha256: bytes
+    metadata: Metadata
+
+
+async def accept_documents(
+    connection: AsyncConnection[Row],
+    tenant: TenantId,
+    collection: CollectionId,
+    documents: Sequence[NewDocument],
+) -> list[Accepted]:
+    """Record documents in the caller's transaction, one answer for each, in order.
+
+    The same bytes of a known document change nothing, unless it had failed: then it is tried
+    again. Ids and identities must be distinct within one call.
+    """
+    answers: dict[int, Accepted] = {}
+    for _ in range(_ROUNDS):
+        waiting = {i: d for i, d in enumerate(documents) if i not in answers}
+        if not waiting:
+            break
+        known = await _find_known(connection, collection, list(waiting.values()))
+        fresh: dict[int, NewDocument] = {}
+        for index, document in waiting.items():
+            match = known.match(document)
+            if match is None:
+                fresh[index] = document
+            else:
+                answers[index] = await _accept_known(connection, tenant, match, document)
+        # Whoever inserts the same identity at the same moment wins; it is then found as known.
+        answers |= await _insert(connection, tenant, collection, fresh)
+    else:
+        raise UnavailableError(
+            "The same document is being uploaded many times at once. Try again.",
+            retry_after_seconds=1,
+        )
+    return [answers[index] for index in range(len(documents))]
+
+
+class _KnownDocuments:
+    """Looks documents up by the client's id, by key, by bytes, in this order."""
+
+    def __init__(self, rows: list[_Known]) -> None:
+        self._by_id = {row.id: row for row in rows}
+        self._by_key = {row.key: row for row in rows}
+        self._by_bytes = {row.sha256: row for row in rows}
+
+    def match(self, document: NewDocument) -> _Known | None:
+        if document.id is not None:
+            return self._by_id.get(document.id)
+        return self._by_key.get(document.identity) or self._by_bytes.get(document.sha256)
+
+
+async def _find_known(
+    connection: AsyncConnection[Row], collection: CollectionId, documents: list[NewDocument]
+) -> _KnownDocuments:
+    cursor = await connection.execute(
+        """
+        SELECT d.uid, d.id, d.s3_key, d.status, d.version, v.sha256, d.metadata
+        FROM documents d
+        JOIN document_versions v ON v.document_uid = d.uid AND v.number = d.version
+        WHERE d.collection_id = %s AND (d.id = ANY(%s) OR d.s3_key = ANY(%s)
+              OR d.uid IN (SELECT w.document_uid FROM document_versions w WHERE w.sha256 = ANY(%s)))
+        ORDER BY d.uid FOR UPDATE OF d
+        """,
+        (
+            collection,
+            [document.id for document in documents if document.id is not None],
+            [document.identity for document in documents],
+            [document.sha256 for document in documents if document.id is None],
+        ),
+    )
+    return _KnownDocuments(
+        [
+            _Known(r[0], r[1], r[2], DocumentStatus(r[3]), r[4], r[5], r[6])
+            for r in await cursor.fetchall()
+        ]
+    )
+
+
+async def _accept_known(
+    connection: AsyncConnection[Row], tenant: TenantId, known: _Known, document: NewDocument
+) -> Accepted:
+    is_same = known.sha256 == document.sha256
+    if is_same and known.status != DocumentStatus.FAILED:
+        if document.metadata and document.metadata != known.metadata:
+            await connection.execute(
+                "UPDATE documents SET metadata = %s, attributes = %s, updated_at = now()"
+                " WHERE uid = %s",
+                (Jsonb(document.metadata), Jsonb(_attributes(known.id, document)), known.uid),
+            )
+        return Accepted(DocumentUid(known.uid), known.id, known.status, known.version, False)
+    version = known.version if is_same else known.version + 1
+    if not is_same:
+        await _insert_version(connection, tenant, [(known.uid, version, document)])
+    await connection.execute(
+        "UPDATE documents SET status = 'pending', stage = 'queued', progress = 0, version = %s,"
+        " error_code = NULL, error_message = NULL, filename = %s, media_type = %s, file_size = %s,"
+        " title = coalesce(%s, title), metadata = %s, attributes = %s, updated_at = now()"
+        " WHERE uid = %s",
+        (
+            version,
+            document.filename,
+            document.media_type,
+            document.file_size,
+            document.title,
+            Jsonb(document.metadata),
+            Jsonb(_attributes(known.id, document)),
+            known.uid,
+        ),
+    )
+    return Accepted(DocumentUid(known.uid), known.id, DocumentStatus.PENDING, version, True)
+
+
+async def _insert(
+    connection: AsyncConnection[Row],
+    tenant: TenantId,
+    collection: CollectionId,
+    documents: dict[int, NewDocument],
+) -> dict[int, Accepted]:
+    if not documents:
+        return {}
+    rows = {uuid4(): index for index in documents}
+    async with connection.cursor() as cursor:
+        await cursor.executemany(
+            "INSERT INTO documents (uid, tenant_id, collection_id, id, s3_key, filename, title,"
+            " media_type, file_size, status, metadata, attributes)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, 'pending', %s, %s)"
+            " ON CONFLICT DO NOTHING RETURNING uid",
+            [_row(uid, tenant, collection, documents[index]) for uid, index in rows.items()],
+            returning=True,
+        )
+        inserted = [row[0] async for result in cursor.results() for row in await result.fetchall()]
+    await _insert_version(connection, tenant, [(u, 1, documents[rows[u]]) for u in inserted])
+    return {
+        rows[uid]: Accepted(
+            DocumentUid(uid), documents[rows[uid]].id or str(uid), DocumentStatus.PENDING, 1, True
+        )
+        for uid in inserted
+    }
+
+
+def _row(
+    uid: UUID, tenant: TenantId, collection: CollectionId, document: NewDocument
+) -> tuple[object, ...]:
+    identity = document.id or str(uid)
+    return (
+        uid,
+        tenant,
+        collection,
+        identity,
+        document.identity,
+        document.filename,
+        document.title,
+        document.media_type,
+        document.file_size,
+        Jsonb(document.metadata),
+        Jsonb(_attributes(identity, document)),
+    )
+
+
+def _attributes(document_id: str, document: NewDocument) -> Metadata:
+    return {
+        **document.metadata,
+        "document_id": document_id,
+        "filename": document.filename,
+        "uploaded_at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+
+
+async def _insert_version(
+    connection: AsyncConnection[Row],
+    tenant: TenantId,
+    versions: Sequence[tuple[UUID, int, NewDocument]],
+) -> None:
+    async with connection.cursor() as cursor:
+        await cursor.executemany(
+            "INSERT INTO document_versions (id, tenant_id, document_uid, number, sha256, blob_key,"
+            " filename, media_type, text) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            [
+                (
+                    uuid4(),
+                    tenant,
+                    uid,
+                    number,
+                    document.sha256,
+                    document.blob_key,
+                    document.filename,
+                    document.media_type,
+                    document.text,
+                )
+                for uid, number, document in versions
+            ],
+        )
