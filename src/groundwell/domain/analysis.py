@@ -2,8 +2,8 @@
 
 Text becomes words and numbers; each is brought to Unicode NFKC, case-folded, stripped of accents
 and, where it is plain Latin, stemmed by Snowball's English stemmer. Scripts written without spaces
-become overlapping pairs of characters. Compounds yield their parts and, except for those joined by
-a full stop, the whole as well, so that "covid-19", "covid19" and "covid 19" find each other.
+become overlapping pairs of characters. Compounds yield their parts; those with a number or a single
+letter in them yield the whole as well, so that "covid-19", "covid19" and "covid 19" find each other.
 """
 
 from __future__ import annotations
@@ -19,12 +19,15 @@ import Stemmer
 MAX_TERM_BYTES = 64
 """Longer terms are cut: Postgres takes lexemes up to 2,046 bytes, and nobody types even 64."""
 
+# Lucene's classic list and, because people ask in sentences, the words that questions are made of.
 _STOP_WORDS = frozenset(
-    [
-        *("a", "an", "and", "are", "as", "at", "be", "but", "by", "for", "if", "in", "into"),
-        *("is", "it", "no", "not", "of", "on", "or", "such", "that", "the", "their", "then"),
-        *("there", "these", "they", "this", "to", "was", "will", "with"),
-    ]
+    """
+    a an and are as at be but by for if in into is it no not of on or such that the their then
+    there these they this to was will with
+    about all also am any been being can could did do does done from had has have he her his how i
+    its me might my our she should so some than them we were what when where which who whom
+    whose why would you your
+    """.split()
 )
 
 # Han, kana, Hangul, bopomofo; Thai, Lao, Burmese, Khmer: no spaces between words, or (Hangul)
@@ -57,6 +60,8 @@ _CONTRACTION = re.compile("'(?:s|ll|re|ve|d|m)?$")
 _ELISION = re.compile(r"[^\W\d_]'(?=\w)")
 _ACRONYM = re.compile(r"[^\W\d_](?:\.[^\W\d_])+")
 _JOINT = re.compile(r"[-_]|\.(?!\d)|(?<!\d)\.")
+# Compounds that are also written as one word: with a number or a single letter ("x-ray") in them.
+_CODE = re.compile(r"\d|(?<![^-_])[^\W_](?![^-_])")
 # What NFKC makes of a few characters: "½" becomes "1⁄2", an Arabic ligature a phrase.
 _FOREIGN = re.compile(rf"[^\w.,'{_MARKS}-]+")
 # Accents, and the vowel points that Hebrew and Arabic usually leave out.
@@ -136,18 +141,14 @@ def _split(token: str) -> tuple[str, ...]:
     plain = _CONTRACTION.sub("", _fold(token))
     if _ACRONYM.fullmatch(plain):
         return _finish([plain.replace(".", "")])
-    whole = plain.replace("'", "").replace(",", "")
     elision = _ELISION.match(plain)
+    whole = plain.replace("'", "").replace(",", "")
     if elision:
         return _finish([whole, plain[elision.end() :]])
     parts = [part for part in _JOINT.split(whole) if part]
-    if len(parts) > 1 and not _has_full_stop_joint(whole):
+    if len(parts) > 1 and _CODE.search(whole):
         parts.append("".join(parts))
     return _finish(parts)
-
-
-def _has_full_stop_joint(whole: str) -> bool:
-    return any(joint == "." for joint in _JOINT.findall(whole))
 
 
 def _fold(token: str) -> str:

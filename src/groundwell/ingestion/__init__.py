@@ -1,1 +1,1 @@
-"""ingestion."""
+"""Ingestion: from accepted bytes to searchable chunks."""

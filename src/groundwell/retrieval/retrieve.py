@@ -36,8 +36,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class RetrievalOptions:
-    """How the stages are set. `depth`: candidates of each leg; `blend`: the fused score's share
-    of the final one, the rest is the reranker's."""
+    """How the stages are set.
+
+    `depth`: candidates of each leg. `blend`: the fused score's share of the final score; the rest
+    is the reranker's.
+    """
 
     depth: int = 100
     dense_weight: float = 0.5

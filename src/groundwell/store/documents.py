@@ -171,6 +171,17 @@ async def mark_failed(
     )
 
 
+async def fail_unfinished(
+    connection: AsyncConnection[Row], uids: Sequence[DocumentUid], code: str, message: str
+) -> None:
+    """End the ingestion of whichever of these documents is not finished."""
+    await connection.execute(
+        "UPDATE documents SET status = 'failed', error_code = %s, error_message = %s,"
+        " updated_at = now() WHERE uid = ANY(%s) AND status IN ('pending', 'indexing')",
+        (code, message, list(uids)),
+    )
+
+
 async def load_text(
     connection: AsyncConnection[Row], uid: DocumentUid, number: int | None = None
 ) -> tuple[str, tuple[PageSpan, ...], int]:

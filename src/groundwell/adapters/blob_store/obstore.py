@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import obstore
-from obstore.exceptions import BaseError, NotFoundError as MissingBlobError
+from obstore.exceptions import BaseError
+from obstore.exceptions import NotFoundError as MissingBlobError
 from obstore.store import LocalStore, ObjectStore, from_url
 
 from groundwell.domain.errors import NotFoundError, UnavailableError

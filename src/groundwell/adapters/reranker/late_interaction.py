@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import LiteralString, cast
 
 import numpy as np
+from psycopg import sql
 
 from groundwell.domain.documents import TenantId
 from groundwell.domain.late_interaction import prepare_query, score
@@ -14,6 +14,8 @@ from groundwell.domain.search import AnalysedQuery
 from groundwell.ports.reranker import Candidate
 from groundwell.store.database import Database
 from groundwell.store.spaces import EmbeddingSpace
+
+_SELECT = sql.SQL("SELECT chunk_id, token_bits FROM {} WHERE chunk_id = ANY(%s)")
 
 
 class LateInteractionReranker:
@@ -25,11 +27,7 @@ class LateInteractionReranker:
         self._database = database
         self._centre = space.centre
         self._row_bytes = space.dimension // 8
-        # The table's name comes from a number that the database gave out.
-        self._select: LiteralString = cast(
-            "LiteralString",
-            f"SELECT chunk_id, token_bits FROM {space.table} WHERE chunk_id = ANY(%s)",
-        )
+        self._select = _SELECT.format(sql.Identifier(space.table)).as_string()
 
     async def rerank(
         self, tenant: TenantId, query: AnalysedQuery, candidates: Sequence[Candidate]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import LiteralString, cast
+from typing import LiteralString
 
 from pgvector import HalfVector
+from psycopg import sql
 
 from groundwell.adapters.search_index.jsonpath import to_jsonpath
 from groundwell.domain.bm25 import term_dimension
@@ -20,6 +21,10 @@ _LEAST_CANDIDATES = 1000
 _MOST_CANDIDATES = 5000
 
 _COLLECTION: LiteralString = "SELECT 1 FROM collections WHERE name = %s"
+_DENSE = sql.SQL(
+    "SELECT v.chunk_id, v.score FROM collections c, LATERAL {}("
+    "c.id, %s::halfvec, %s::int, %s::jsonpath) AS v WHERE c.name = %s"
+)
 _KEYWORD: LiteralString = """
     SELECT k.chunk_id, k.score FROM collections c, LATERAL search_keyword(
         c.id, %s::text[], %s::int[], %s::int[], %s::int, %s::jsonpath, %s::int, %s::int) AS k
@@ -32,12 +37,7 @@ class PostgresSearchIndex:
 
     def __init__(self, database: Database, space: EmbeddingSpace) -> None:
         self._database = database
-        # The table's name comes from a number that the database gave out.
-        self._dense: LiteralString = cast(
-            "LiteralString",
-            f"SELECT v.chunk_id, v.score FROM collections c, LATERAL {space.table}_search("
-            "c.id, %s::halfvec, %s::int, %s::jsonpath) AS v WHERE c.name = %s",
-        )
+        self._dense = _DENSE.format(sql.Identifier(f"{space.table}_search")).as_string()
 
     async def search(
         self, scope: IndexScope, query: AnalysedQuery, search_type: SearchType, depth: int

@@ -1,0 +1,1 @@
+"""Parsers: files into text."""

@@ -1,0 +1,1 @@
+"""Parsing with kreuzberg, in a child process that can be killed."""

@@ -1,0 +1,58 @@
+"""Passages as the stage sees them: their sentences, and citations into them."""
+
+from __future__ import annotations
+
+import re
+from typing import Protocol
+
+from groundwell.domain.answers import Citation
+from groundwell.domain.search import SearchResult
+
+_SPACE = re.compile(r"\s+")
+_LINK = re.compile(r"!?\[([^\[\]]{0,200})\]\([^()\s]{0,2000}\)")
+_REFERENCE_MARKS = re.compile(r"\s?\[\s*\d{1,4}(?:\s*[,;–-]\s*\d{1,4})*\s*\]")
+_EMPHASIS = re.compile(r"(?:^|(?<=\s))[>#*+-]+\s+|\*\*|__|`")
+
+
+class PageLocator(Protocol):
+    """Knows on which page a character of a document stands."""
+
+    def page_at(self, result: SearchResult, char_start: int) -> int | None:
+        """The page, from 1, of the character `char_start` of the result's document version."""
+        ...
+
+
+class FirstPage:
+    """The locator for want of a better one: the page on which the passage starts."""
+
+    def page_at(self, result: SearchResult, char_start: int) -> int | None:  # noqa: ARG002 - the Protocol's parameter
+        """The passage's own page."""
+        return result.page
+
+
+def citation_of(
+    marker: int, result: SearchResult, span: tuple[int, int], pages: PageLocator
+) -> Citation:
+    """The citation of `result.text[span[0]:span[1]]`."""
+    start, end = result.char_start + span[0], result.char_start + span[1]
+    return Citation(
+        marker=marker,
+        document_id=result.document_id,
+        version=result.version,
+        filename=result.filename,
+        page=pages.page_at(result, start),
+        char_start=start,
+        char_end=end,
+        quote=result.text[span[0] : span[1]],
+        title=result.title,
+    )
+
+
+def readable(text: str) -> str:
+    """A piece of a document as running text.
+
+    Line breaks become spaces, links their words. Reference marks such as `[12]` go: in an answer
+    and in a prompt they would pass for our own citations.
+    """
+    plain = _EMPHASIS.sub("", _LINK.sub(r"\1", text))
+    return _SPACE.sub(" ", _REFERENCE_MARKS.sub("", plain)).strip()
