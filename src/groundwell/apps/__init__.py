@@ -1,1 +1,1 @@
-"""apps."""
+"""What users get: one folder each, none of which knows another."""

@@ -2,8 +2,9 @@
 
 Text becomes words and numbers; each is brought to Unicode NFKC, case-folded, stripped of accents
 and, where it is plain Latin, stemmed by Snowball's English stemmer. Scripts written without spaces
-become overlapping pairs of characters. Compounds yield their parts; those with a number or a single
-letter in them yield the whole as well, so that "covid-19", "covid19" and "covid 19" find each other.
+become overlapping pairs of characters. Compounds yield their parts; those with a number or a
+single letter in them yield the whole as well, so that "covid-19" is found by "covid19" and by
+"covid 19".
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import threading
 import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import pairwise
 
 import Stemmer
 
@@ -20,15 +22,14 @@ MAX_TERM_BYTES = 64
 """Longer terms are cut: Postgres takes lexemes up to 2,046 bytes, and nobody types even 64."""
 
 # Lucene's classic list and, because people ask in sentences, the words that questions are made of.
-_STOP_WORDS = frozenset(
-    """
+_STOP_LIST = """
     a an and are as at be but by for if in into is it no not of on or such that the their then
     there these they this to was will with
-    about all also am any been being can could did do does done from had has have he her his how i
-    its me might my our she should so some than them we were what when where which who whom
+    about all also am any been being can could did do does done from had has have he her his how
+    i its me might my our she should so some than them we were what when where which who whom
     whose why would you your
-    """.split()
-)
+"""
+_STOP_WORDS = frozenset(_STOP_LIST.split())
 
 # Han, kana, Hangul, bopomofo; Thai, Lao, Burmese, Khmer: no spaces between words, or (Hangul)
 # words so rich in endings that pairs of syllables work better than words.
@@ -68,8 +69,8 @@ _FOREIGN = re.compile(rf"[^\w.,'{_MARKS}-]+")
 _ACCENTS = re.compile("[\u0300-\u036f\u0591-\u05bd\u05bf-\u05c7\u064b-\u0652\u0670]+")
 _PLAIN_LETTERS = str.maketrans(
     {"æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"}
-    | {hyphen: "-" for hyphen in _HYPHENS}
-    | {apostrophe: "'" for apostrophe in _APOSTROPHES}
+    | dict.fromkeys(_HYPHENS, "-")
+    | dict.fromkeys(_APOSTROPHES, "'")
 )
 
 
@@ -126,9 +127,7 @@ def _terms_of(token: str) -> tuple[str, ...]:
 
 def _pairs(run: str) -> tuple[str, ...]:
     run = unicodedata.normalize("NFKC", run).casefold()
-    if len(run) < 2:
-        return (run,) if run else ()
-    return tuple(run[i : i + 2] for i in range(len(run) - 1))
+    return tuple(map("".join, pairwise(run))) or ((run,) if run else ())
 
 
 @lru_cache(maxsize=1 << 17)

@@ -22,9 +22,7 @@ DIMENSIONS = 1_000_000_000
 """The most dimensions that pgvector's `sparsevec` takes."""
 
 
-def term_weights(
-    terms: Mapping[str, int], length: int, average_length: float
-) -> dict[str, float]:
+def term_weights(terms: Mapping[str, int], length: int, average_length: float) -> dict[str, float]:
     """The weight of each term in one chunk: tf / (tf + k1 (1 - b + b length / average_length)).
 
     `terms` are counts, each at least 1; `length` is the chunk's number of terms and

@@ -37,7 +37,8 @@ def prepare_query(token_vectors: Floats, centre: Floats) -> Floats:
     centred = token_vectors - centre
     lengths = np.linalg.norm(centred, axis=1, keepdims=True)
     is_directed = lengths[:, 0] > 0
-    return (centred[is_directed] / lengths[is_directed]).astype(np.float32)
+    directed: Floats = centred[is_directed] / lengths[is_directed]
+    return directed
 
 
 def score(query: Floats, bits: Sequence[Bits]) -> Floats:
@@ -53,7 +54,7 @@ def score(query: Floats, bits: Sequence[Bits]) -> Floats:
     filled = np.flatnonzero(counts)
     if not filled.size or not len(query):
         return scores
-    products = _products(query, np.concatenate([bits[i] for i in filled]))
+    products = _products(query, np.concatenate([rows for rows in bits if len(rows)]))
     starts = np.cumsum(counts[filled]) - counts[filled]
     best = np.maximum.reduceat(products, starts, axis=0)
     # With b in {0, 1} the sign vector is 2b - 1, so q . sign = 2 q . b - sum(q); the maximum can

@@ -28,43 +28,46 @@ _LAST_WORD = re.compile(r"[\w.&'’-]{1,24}\Z")
 _ACRONYM = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]")
 _NEXT_WORD = re.compile(r"[\w'’]+")
 _SHORT_LINE = 40
+_LONG_LINE = 400
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
 
 # Followed by what they belong to, so never the end.
-_BOUND = frozenset(
-    """
-    adm al. approx assoc brig bros ca capt cf cmdr col cpl dept dipl dr eds eq eqs esp ex excl fig
-    figs fr gen gov hon hr incl lt maj max messrs min mlle mme mr mrs ms mt nr op ph pl pp pres
-    prof ref refs rep resp rev sec sect sen sgt sr st tab tel univ viz vol vols vs
-    abb abs allg bspw bzw evtl ggf gem hrsg inkl insb sog str usw.so vgl zzgl ziff
-    """.split()
-)
+_BOUND = _words("""
+    adm approx assoc brig bros ca capt cf cmdr col cpl dept dipl dr eds eq eqs esp excl fig figs
+    fr gov hon hr incl lt maj messrs mlle mme mr mrs ms mt nr ph pl pp pres prof ref refs resp
+    rev sen sgt sr st tel univ viz vol vols vs
+    abb allg bspw bzw evtl ggf hrsg inkl insb sog str vgl zzgl ziff
+""")
 # At the end of a sentence as often as not: only a word that likes to open sentences decides.
-_LOOSE = frozenset(
-    "al assn ave blvd bro co corp dist ed est etc inc jr ltd no. rd sq usw st.".split()
-)
+_LOOSE = _words("""
+    abs al assn ave blvd bro co corp dist ed est etc ex gem gen inc jr ltd max min op rd rep sec
+    sect sq tab usw
+""")
 # Bound only to a number: "No. 5", "p. 12", "Jan. 3", "Art. 9".
-_COUNTED = frozenset(
-    """
-    app apr art aug bd ch chap dec ex feb jan jul jun kap mar no nos nov nr oct p para pos q rn s
-    sep sept ser v ver
-    """.split()
-)
-_STARTERS = frozenset(
-    """
+_COUNTED = _words("""
+    app apr art aug bd ch chap dec feb jan jul jun kap mar no nos nov oct p para pos q rn s sep
+    sept ser v ver
+""")
+_STARTERS = _words("""
     a after all also although an and another any as at because before both but by during each
     even for from he her here his how however i if in it its many more most my no now of on once
     one only or our she since so some such that the their then there therefore these they this
     those thus to under until we what when where which while who why with you your
-    """.split()
-)
-_GERMAN_MONTHS = frozenset(
-    """
+""")
+_GERMAN_MONTHS = _words("""
     januar jänner februar märz april mai juni juli august september oktober november dezember
     jahrhundert
-    """.split()
-)
+""")
+_LIST_NUMBER = re.compile(r"\d{1,3}")
+_DAY = re.compile(r"\d{1,2}")
 
-_ITEM = re.compile(r"[^\S\n]*(?:[-*+•◦▪‣–—·>|#]|\(?(?:\d{1,3}|[a-zA-Z])[.)]\s|\d+(?:\.\d+)+\s)")
+_ITEM = re.compile(
+    r"[^\S\n]*(?:[-*+•◦▪‣–—·]\s|[>|#]|\(?(?:\d{1,3}|[a-zA-Z])[.)]\s|\d+(?:\.\d+)+\s)"
+)
 _ROW = re.compile(r"\t| \| |\S {3,}\S")
 
 
@@ -72,8 +75,8 @@ def sentence_spans(text: str, start: int = 0, end: int | None = None) -> list[tu
     """The half-open spans of the sentences in `text[start:end]`, in order.
 
     Spans neither begin nor end with white space, are never empty, do not overlap, and together
-    hold every character that is not white space. Offsets point into `text`. Marks outside of
-    `[start, end)` are not looked at. Runs in time linear in the length.
+    hold every character that is not white space. Offsets point into `text`. Runs
+    in time linear in the length.
     """
     end = len(text) if end is None else end
     spans: list[tuple[int, int]] = []
@@ -120,12 +123,14 @@ def _is_end(text: str, match: re.Match[str], begin: int, end: int) -> bool:
 
 
 def _is_line_end(text: str, line_end: int, next_line: int, begin: int, end: int) -> bool:
-    line_start = max(begin, text.rfind("\n", begin, line_end) + 1)
+    earliest = max(begin, line_end - _LONG_LINE)
+    line_start = max(earliest, text.rfind("\n", earliest, line_end) + 1)
     following = text[next_line : min(next_line + 80, end)]
     if _ITEM.match(following) or text.startswith("#", line_start):
         return True
-    line = text[line_start : min(line_end, line_start + 400)]
-    if _ROW.search(line.strip()) or _ROW.search(following.partition("\n")[0].strip()):
+    if _ROW.search(text[line_start:line_end].strip()) or _ROW.search(
+        following.partition("\n")[0].strip()
+    ):
         return True
     head = following.lstrip()[:1]
     return line_end - line_start < _SHORT_LINE and (head.isupper() or head.isdigit())
@@ -154,17 +159,14 @@ def _next_word(text: str, position: int) -> str:
 def _ends_after(word: str, word_start: int, following: str, text: str, begin: int) -> bool:
     """Whether a full stop after `word` ends the sentence, when `following` comes next."""
     lowered = word.lower()
-    opens = following.lower() in _STARTERS
-    if lowered in _BOUND:
+    if lowered in _BOUND or (lowered in _COUNTED and following[:1].isdigit()):
         return False
-    if lowered in _COUNTED and following[:1].isdigit():
-        return False
-    if lowered in _LOOSE or _ACRONYM.fullmatch(word):
-        return opens
-    if len(word) == 1 and word.isupper():
-        return opens
+    is_initial = len(word) == 1 and word.isupper()
+    if is_initial or lowered in _LOOSE or _ACRONYM.fullmatch(word):
+        return following.lower() in _STARTERS
     if word.isdigit():
-        is_list_number = len(word) <= 3 and not text[begin:word_start].strip()
-        is_ordinal = len(word) <= 2 and following.lower() in _GERMAN_MONTHS
-        return not is_list_number and not is_ordinal
+        is_first = word_start - begin < _SHORT_LINE and not text[begin:word_start].strip()
+        if is_first and _LIST_NUMBER.fullmatch(word):
+            return False
+        return not (_DAY.fullmatch(word) and following.lower() in _GERMAN_MONTHS)
     return True

@@ -7,11 +7,12 @@ from typing import Protocol
 
 from groundwell.domain.answers import Citation
 from groundwell.domain.search import SearchResult
+from groundwell.generation.markers import defused
 
 _SPACE = re.compile(r"\s+")
 _LINK = re.compile(r"!?\[([^\[\]]{0,200})\]\([^()\s]{0,2000}\)")
 _REFERENCE_MARKS = re.compile(r"\s?\[\s*\d{1,4}(?:\s*[,;–-]\s*\d{1,4})*\s*\]")
-_EMPHASIS = re.compile(r"(?:^|(?<=\s))[>#*+-]+\s+|\*\*|__|`")
+_DECORATION = re.compile(r"^\s*(?:[>#*+-]+|\d{1,3}[.)])\s+|\*\*", re.MULTILINE)
 
 
 class PageLocator(Protocol):
@@ -25,9 +26,9 @@ class PageLocator(Protocol):
 class FirstPage:
     """The locator for want of a better one: the page on which the passage starts."""
 
-    def page_at(self, result: SearchResult, char_start: int) -> int | None:  # noqa: ARG002 - the Protocol's parameter
-        """The passage's own page."""
-        return result.page
+    def page_at(self, result: SearchResult, char_start: int) -> int | None:
+        """The passage's own page, wherever in the passage the character stands."""
+        return result.page if char_start >= result.char_start else None
 
 
 def citation_of(
@@ -54,5 +55,5 @@ def readable(text: str) -> str:
     Line breaks become spaces, links their words. Reference marks such as `[12]` go: in an answer
     and in a prompt they would pass for our own citations.
     """
-    plain = _EMPHASIS.sub("", _LINK.sub(r"\1", text))
-    return _SPACE.sub(" ", _REFERENCE_MARKS.sub("", plain)).strip()
+    plain = _DECORATION.sub("", _LINK.sub(r"\1", text))
+    return defused(_SPACE.sub(" ", _REFERENCE_MARKS.sub("", plain)))

@@ -29,13 +29,18 @@ def owner_options() -> str:
     return _OPTIONS
 
 
+def app_options() -> str:
+    """Connection options for everything else, which runs as the restricted role."""
+    return f"{_OPTIONS} -c role={_APP_ROLE}"
+
+
 class Database:
     """A pool of connections that run as the restricted role."""
 
     def __init__(self, url: str, *, min_size: int, max_size: int) -> None:
         self._pool = AsyncConnectionPool(
             url,
-            kwargs={"options": f"{_OPTIONS} -c role={_APP_ROLE}", "autocommit": True},
+            kwargs={"options": app_options(), "autocommit": True},
             configure=_configure,
             min_size=min_size,
             max_size=max_size,

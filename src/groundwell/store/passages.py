@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import LiteralString
 
 from groundwell.domain.chunks import ChunkId
-from groundwell.domain.documents import Metadata, TenantId
+from groundwell.domain.documents import Metadata, PageSpan, TenantId
 from groundwell.store.database import Database
 
 _SELECT: LiteralString = """
@@ -58,3 +58,19 @@ async def load_passages(
         )
         for row in rows
     }
+
+
+_PAGES: LiteralString = """
+    SELECT c.id, v.pages FROM chunks c JOIN document_versions v ON v.id = c.version_id
+    WHERE c.id = ANY(%s) AND c.page IS NOT NULL
+"""
+
+
+async def load_pages(
+    database: Database, tenant: TenantId, chunks: Sequence[ChunkId]
+) -> dict[ChunkId, tuple[PageSpan, ...]]:
+    """The pages of the chunks' document versions, where the format has pages."""
+    if not chunks:
+        return {}
+    (rows,) = await database.fetch(tenant, (_PAGES, (list(chunks),)))
+    return {ChunkId(chunk): tuple(PageSpan(*span) for span in pages) for chunk, pages in rows}

@@ -1,1 +1,1 @@
-"""web."""
+"""The HTTP toolkit that all apps share: authentication, errors, limits, streaming."""

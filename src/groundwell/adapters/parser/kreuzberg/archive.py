@@ -22,9 +22,7 @@ def refuse_bomb(path: Path) -> None:
     Errors: DocumentError `document_bomb` over 2,000 members, 200 MB, or 20 MB at more than 100
     times the file's size; `corrupt` when the archive is broken.
     """
-    budget = min(
-        _MAX_BYTES, max(_RATIO_COUNTS_FROM_BYTES, _MAX_RATIO * path.stat().st_size)
-    )
+    budget = min(_MAX_BYTES, max(_RATIO_COUNTS_FROM_BYTES, _MAX_RATIO * path.stat().st_size))
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()

@@ -18,10 +18,11 @@ _SPACES = re.compile("[ \t\u00a0\u2000-\u200a\u202f\u3000]+")
 _BLANK_LINES = re.compile("\n{3,}")
 _PARAGRAPH_BREAK = "\n\n"
 _MAX_TITLE_CHARACTERS = 300
+_TITLE_WITHIN_CHARACTERS = 500
 _JUNK_TITLE = re.compile(
     r"untitled|(new |blank )?(document|presentation|page|workbook)\s*\d*|powerpoint presentation"
     r"|microsoft (word|excel|powerpoint) - .*|.*\.(docx?|pdf|indd|pptx?|xlsx?|rtf|tex|dvi|odt|qxd)"
-    r"|title|no title|[\W\d_]*",
+    r"|title|no title|(table of )?contents|\(anonymous\)|(sheet|slide|page) ?\d*|[\W\d_]*|\S*_\S*",
     re.IGNORECASE,
 )
 
@@ -88,7 +89,7 @@ class CanonicalText:
         text = "".join(self._parts)
         headings = tuple(self._headings)
         named = choose_title(title)
-        if named is None and headings:
+        if named is None and headings and headings[0].char_start <= _TITLE_WITHIN_CHARACTERS:
             named = choose_title(text[headings[0].char_start : headings[0].char_end])
         return Reading(text, tuple(self._pages), headings, named, unread_pages, warnings)
 

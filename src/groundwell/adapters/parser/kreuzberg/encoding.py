@@ -21,9 +21,11 @@ _SAMPLE_BYTES = 1 << 20
 _MOSTLY = 0.4
 _ALMOST_NEVER = 0.02
 _MAX_CONTROL_SHARE = 0.01
+_STRAY_CONTROLS = 4
 _AS_PLAUSIBLE = 0.01
 _WESTERN = "cp1252"
 _FEW_FOREIGN_BYTES = 0.2
+_FIRST_FOREIGN_BYTE = 0x80
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f\ufffe\uffff]")
 
 
@@ -81,7 +83,7 @@ def _guess_narrow(data: bytes) -> str:
     peers = [match for match in matches if match.chaos <= best.chaos + _AS_PLAUSIBLE]
     chosen = max(peers, key=lambda match: (match.coherence, match.encoding == _WESTERN))
     sample = data[:_SAMPLE_BYTES]
-    foreign = sum(byte >= 0x80 for byte in sample) / len(sample)  # noqa: PLR2004
+    foreign = sum(byte >= _FIRST_FOREIGN_BYTE for byte in sample) / len(sample)
     # A handful of accents leaves most code pages equally plausible: the commonest one wins.
     western = any(match.encoding == _WESTERN for match in peers)
     if western and foreign < _FEW_FOREIGN_BYTES and chosen.coherence == 0:
@@ -90,14 +92,19 @@ def _guess_narrow(data: bytes) -> str:
 
 
 def _is_known(encoding: str) -> bool:
+    # A declaration that can be read byte by byte is proof that it is not UTF-16 or UTF-32.
+    if encoding.lower().startswith(("utf-16", "utf-32")):
+        return False
     try:
-        return codecs.lookup(encoding)._is_text_encoding
+        b"".decode(encoding)
     except (LookupError, ValueError):
         return False
+    return True
 
 
 def _refuse_binary(text: str) -> str:
-    if len(_CONTROLS.findall(text)) > _MAX_CONTROL_SHARE * len(text):
+    allowed = max(_STRAY_CONTROLS, _MAX_CONTROL_SHARE * len(text))
+    if len(_CONTROLS.findall(text)) > allowed:
         raise _bad_encoding()
     return text
 

@@ -1,0 +1,125 @@
+"""HTTP: questions and answers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from fastapi.responses import StreamingResponse
+
+from groundwell.apps.ask import service
+from groundwell.apps.ask.schemas import AnswerOut, AskIn, CitationOut, QueryIn, SourceOut
+from groundwell.apps.ask.service import Question
+from groundwell.domain.answers import (
+    Answer,
+    AnswerEvent,
+    AnswerFinished,
+    CitationAdded,
+    ConversationId,
+    SourcesFound,
+    TextDelta,
+)
+from groundwell.domain.errors import ProviderError
+from groundwell.domain.identity import Principal
+from groundwell.services import Services
+from groundwell.web.deps import App, Reader
+from groundwell.web.json_body import StrictJsonRoute
+from groundwell.web.streaming import Event, event_stream
+
+router = APIRouter(tags=["ask"], route_class=StrictJsonRoute)
+
+_STREAM: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {"text/event-stream": {}},
+        "description": (
+            "With `stream`: events `search_results`, `message`, `citation`, `final_answer`, "
+            "`error`, `done`."
+        ),
+    }
+}
+
+
+@router.post("/api/v1/ask", summary="Ask a question", response_model=AnswerOut, responses=_STREAM)
+async def ask(
+    request: Request, app: App, caller: Reader, body: AskIn
+) -> AnswerOut | StreamingResponse:
+    """An answer from the documents, with a citation for every statement.
+
+    Without a language model the answer is made of the documents' own sentences. When nothing in
+    the documents supports an answer, it says so (`mode: not_found`).
+    """
+    question = Question(
+        query=body.query,
+        collection=body.collection,
+        conversation=_known(body.conversation_id),
+        filter=body.filter,
+        passages=body.passages,
+        threshold=body.threshold,
+    )
+    return await _respond(request, app, caller, question, wants_stream=_wants(request, body.stream))
+
+
+@router.post(
+    "/query", summary="Ask a question, streaming", response_model=AnswerOut, responses=_STREAM
+)
+async def query(
+    request: Request, app: App, caller: Reader, body: QueryIn
+) -> AnswerOut | StreamingResponse:
+    """The same as `/api/v1/ask`, as a stream unless `stream` is false."""
+    question = Question(
+        query=body.query,
+        collection=body.collection,
+        conversation=_known(body.conversation_id),
+        filter={},
+    )
+    return await _respond(request, app, caller, question, wants_stream=body.stream)
+
+
+async def _respond(
+    request: Request, app: Services, caller: Principal, question: Question, *, wants_stream: bool
+) -> AnswerOut | StreamingResponse:
+    conversation, history = await service.open_conversation(app, caller, question)
+    answering = service.ask(app, caller, question, conversation, history)
+    if wants_stream:
+        return event_stream(request, _events(answering, conversation))
+    return AnswerOut.of(await _finished(answering), conversation)
+
+
+async def _finished(answering: AsyncGenerator[AnswerEvent, None]) -> Answer:
+    async with aclosing(answering) as events:
+        async for event in events:
+            if isinstance(event, AnswerFinished):
+                return event.answer
+    raise ProviderError("The answer ended before it was finished.")
+
+
+async def _events(
+    answering: AsyncGenerator[AnswerEvent, None], conversation: ConversationId
+) -> AsyncIterator[Event]:
+    async with aclosing(answering) as events:
+        async for event in events:
+            yield _event(event, conversation)
+
+
+def _event(event: AnswerEvent, conversation: ConversationId) -> Event:
+    match event:
+        case SourcesFound(results):
+            found = [SourceOut.of(result).model_dump(mode="json") for result in results]
+            return Event("search_results", {"results": found})
+        case TextDelta(text):
+            return Event("message", {"delta": text})
+        case CitationAdded(citation):
+            return Event("citation", CitationOut.of(citation).model_dump(mode="json"))
+        case AnswerFinished(answer):
+            return Event("final_answer", AnswerOut.of(answer, conversation).model_dump(mode="json"))
+
+
+def _wants(request: Request, stream: bool) -> bool:
+    return stream or "text/event-stream" in request.headers.get("accept", "")
+
+
+def _known(identity: UUID | None) -> ConversationId | None:
+    return None if identity is None else ConversationId(identity)

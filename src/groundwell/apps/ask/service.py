@@ -1,0 +1,174 @@
+"""What asking decides: the conversation it belongs to, what it may draw on, what is kept."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from groundwell.domain.answers import (
+    Answer,
+    AnswerEvent,
+    AnswerFinished,
+    ChatMessage,
+    Conversation,
+    ConversationId,
+    Message,
+    Role,
+)
+from groundwell.domain.chunks import ChunkId
+from groundwell.domain.documents import JsonValue, PageSpan
+from groundwell.domain.filters import parse_filter
+from groundwell.domain.identity import Principal
+from groundwell.domain.search import SearchRequest, SearchResult
+from groundwell.services import Services
+from groundwell.store import conversations
+from groundwell.store.passages import load_pages
+
+_HISTORY_MESSAGES = 10
+_TITLE_CHARACTERS = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question as the routes hand it over."""
+
+    query: str
+    collection: str
+    conversation: ConversationId | None
+    filter: Mapping[str, JsonValue]
+    passages: int | None = None
+    threshold: float | None = None
+
+
+async def open_conversation(
+    services: Services, caller: Principal, question: Question
+) -> tuple[ConversationId, list[ChatMessage]]:
+    """The question's conversation, begun if need be, and what was said in it before."""
+    async with services.database.transaction(caller.tenant) as connection:
+        if question.conversation is None:
+            title = " ".join(question.query.split())[:_TITLE_CHARACTERS]
+            begun = await conversations.insert_conversation(
+                connection, caller.tenant, caller.user_id, title
+            )
+            return begun.id, []
+        known = await conversations.get_conversation(
+            connection, caller.user_id, question.conversation
+        )
+        messages = await conversations.list_messages(connection, known.id, _HISTORY_MESSAGES)
+    return known.id, [ChatMessage(message.role, message.content) for message in messages]
+
+
+async def ask(
+    services: Services,
+    caller: Principal,
+    question: Question,
+    conversation: ConversationId,
+    history: Sequence[ChatMessage],
+) -> AsyncGenerator[AnswerEvent, None]:
+    """The answer as events. Question and answer are stored before the last event is given."""
+    response = await services.retriever.search(
+        SearchRequest(
+            tenant=caller.tenant,
+            collection=question.collection,
+            query=question.query,
+            limit=question.passages or services.answers.passages,
+            threshold=services.answers.threshold
+            if question.threshold is None
+            else question.threshold,
+            filter=parse_filter(question.filter),
+        )
+    )
+    pages = _Pages(
+        await load_pages(
+            services.database, caller.tenant, [result.chunk_id for result in response.results]
+        )
+    )
+    events = services.answerer.answer(question.query, response, history, pages)
+    async with aclosing(events):
+        async for event in events:
+            if isinstance(event, AnswerFinished):
+                await _remember(services, caller, conversation, question.query, event.answer)
+            yield event
+
+
+async def _remember(
+    services: Services,
+    caller: Principal,
+    conversation: ConversationId,
+    query: str,
+    answer: Answer,
+) -> None:
+    citations: list[JsonValue] = [
+        {
+            "marker": citation.marker,
+            "document_id": citation.document_id,
+            "version": citation.version,
+            "page": citation.page,
+            "char_start": citation.char_start,
+            "char_end": citation.char_end,
+            "quote": citation.quote,
+        }
+        for citation in answer.citations
+    ]
+    async with services.database.transaction(caller.tenant) as connection:
+        await conversations.append_message(
+            connection, caller.tenant, conversation, Role.USER, query, {}
+        )
+        await conversations.append_message(
+            connection,
+            caller.tenant,
+            conversation,
+            Role.ASSISTANT,
+            answer.text,
+            {"mode": answer.mode.value, "citations": citations},
+        )
+
+
+class _Pages:
+    """Tells pages by the spans of each passage's document version."""
+
+    def __init__(self, pages: Mapping[ChunkId, Sequence[PageSpan]]) -> None:
+        self._pages = pages
+
+    def page_at(self, result: SearchResult, char_start: int) -> int | None:
+        """The page on which the character stands."""
+        spans = self._pages.get(result.chunk_id, ())
+        index = bisect_right(spans, char_start, key=lambda span: span.char_start) - 1
+        return spans[index].page if index >= 0 else result.page
+
+
+async def create_conversation(
+    services: Services, caller: Principal, title: str | None
+) -> Conversation:
+    """Begin an empty conversation."""
+    async with services.database.transaction(caller.tenant) as connection:
+        return await conversations.insert_conversation(
+            connection, caller.tenant, caller.user_id, title
+        )
+
+
+async def list_conversations(
+    services: Services, caller: Principal, limit: int, offset: int
+) -> list[Conversation]:
+    """The caller's conversations."""
+    async with services.database.transaction(caller.tenant) as connection:
+        return await conversations.list_conversations(connection, caller.user_id, limit, offset)
+
+
+async def read_conversation(
+    services: Services, caller: Principal, conversation: ConversationId, last: int
+) -> tuple[Conversation, list[Message]]:
+    """A conversation and its last messages."""
+    async with services.database.transaction(caller.tenant) as connection:
+        known = await conversations.get_conversation(connection, caller.user_id, conversation)
+        return known, await conversations.list_messages(connection, conversation, last)
+
+
+async def delete_conversation(
+    services: Services, caller: Principal, conversation: ConversationId
+) -> None:
+    """Delete a conversation with its messages."""
+    async with services.database.transaction(caller.tenant) as connection:
+        await conversations.delete_conversation(connection, caller.user_id, conversation)

@@ -1,0 +1,188 @@
+"""Answers without a language model: the sentences of the sources that answer best, verbatim."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+
+from groundwell.domain.analysis import analyse
+from groundwell.domain.answers import Answer, AnswerMode
+from groundwell.domain.chunks import Floats
+from groundwell.domain.errors import ProviderError, UnavailableError
+from groundwell.domain.search import SearchResponse
+from groundwell.generation.passages import PageLocator, citation_of
+from groundwell.generation.sentences import Sentence, sentences_of
+from groundwell.ports.embedder import Embedder
+
+NOT_FOUND_TEXT = (
+    "Not in your documents. No passage supports an answer to this question: try other words, "
+    "or add a document that covers it."
+)
+
+DEGRADED = "embedder"
+"""What `Answer.degraded` names when sentences could not be embedded."""
+
+MAX_PASSAGES = 8
+MAX_EMBEDDED = 40
+MAX_SENTENCES = 4
+MAX_CHARS = 700
+
+COVERAGE_WEIGHT = 0.5
+COSINE_WEIGHT = 0.4
+PASSAGE_WEIGHT = 0.1
+NEARBY_SHARE = 0.5
+"""What a query term counts that stands not in the sentence but in the one before or above it."""
+
+MIN_RELATIVE_SCORE = 0.6
+"""A further sentence must score this share of the best one."""
+MAX_OVERLAP = 0.7
+
+MIN_COSINE = 0.25
+MIN_COVERAGE = 0.25
+MIN_SUPPORT = 0.75
+"""Least sum of cosine and coverage of the best sentence: below, the question is unanswered."""
+
+_QUESTION_WORDS = (
+    "what who whom whose when where which why how do does did done has have had having can could "
+    "may might must shall should would many much long often any some been being were am "
+    "i you me my we us our your he she him her his hers its them so than "
+    "tell describe explain give name list please about between during from"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A sentence with what speaks for it. `cosine` and `coverage` lie in [-1, 1] and [0, 1]."""
+
+    sentence: Sentence
+    coverage: float
+    cosine: float
+    score: float
+
+
+async def extract(
+    query: str, response: SearchResponse, embedder: Embedder, pages: PageLocator
+) -> Answer:
+    """The extractive answer: one to four cited sentences, or NOT_FOUND. Deterministic.
+
+    When the embedder is away, words alone decide and `degraded` names it.
+    """
+    degraded = response.degraded
+    try:
+        scored = await score_sentences(query, response, embedder)
+    except (ProviderError, UnavailableError):
+        scored = await score_sentences(query, response, None)
+        degraded = tuple(dict.fromkeys((*degraded, DEGRADED)))
+    if not is_supported(scored):
+        return Answer(NOT_FOUND_TEXT, (), AnswerMode.NOT_FOUND, degraded=degraded)
+    return replace(_worded(select(scored), response, pages), degraded=degraded)
+
+
+async def score_sentences(
+    query: str, response: SearchResponse, embedder: Embedder | None
+) -> list[Scored]:
+    """The most promising sentences, best first; equal scores keep the order of the passages.
+
+    Without an embedder the coverage also stands for the cosine.
+    """
+    results = response.results[:MAX_PASSAGES]
+    sentences = sentences_of(results)
+    wanted = _term_weights(query, sentences)
+    best_passage = max((result.score for result in results), default=0.0)
+    ranked = []
+    for sentence in sentences:
+        coverage = _coverage(sentence, wanted)
+        passage = results[sentence.passage].score / best_passage if best_passage > 0 else 0.0
+        ranked.append((COVERAGE_WEIGHT * coverage + PASSAGE_WEIGHT * passage, coverage, sentence))
+    ranked.sort(key=lambda row: -row[0])
+    del ranked[MAX_EMBEDDED:]
+    cosines = [coverage for _, coverage, _ in ranked]
+    if embedder and ranked:
+        encoding = response.encoding or await embedder.embed_query(query)
+        cosines = await _cosines(encoding.vector, [row[2] for row in ranked], embedder)
+    scored = [
+        Scored(sentence, coverage, cosine, lexical + COSINE_WEIGHT * cosine)
+        for (lexical, coverage, sentence), cosine in zip(ranked, cosines, strict=True)
+    ]
+    return sorted(scored, key=lambda s: (-s.score, s.sentence.passage, s.sentence.start))
+
+
+def is_supported(scored: Sequence[Scored]) -> bool:
+    """Whether any of the best sentences speaks about what was asked, not just near it."""
+    return any(
+        s.cosine >= MIN_COSINE
+        and s.coverage >= MIN_COVERAGE
+        and s.cosine + s.coverage >= MIN_SUPPORT
+        for s in scored[:MAX_SENTENCES]
+    )
+
+
+def select(scored: Sequence[Scored]) -> list[Sentence]:
+    """The sentences that make the answer, in reading order: by passage, then by place."""
+    chosen: list[Sentence] = []
+    room = MAX_CHARS
+    for candidate in scored:
+        sentence = candidate.sentence
+        if candidate.score < MIN_RELATIVE_SCORE * scored[0].score or len(chosen) == MAX_SENTENCES:
+            break
+        fits = len(sentence.text) <= room or not chosen
+        if fits and not any(_says_the_same(sentence, other) for other in chosen):
+            chosen.append(sentence)
+            room -= len(sentence.text)
+    return sorted(chosen, key=lambda sentence: (sentence.passage, sentence.start))
+
+
+def _worded(chosen: list[Sentence], response: SearchResponse, pages: PageLocator) -> Answer:
+    """The sentences as text. Neighbours in one passage share a quote and a marker."""
+    quotes: list[list[Sentence]] = []
+    for sentence in chosen:
+        last = quotes[-1][-1] if quotes else None
+        if last and (last.passage, last.position + 1) == (sentence.passage, sentence.position):
+            quotes[-1].append(sentence)
+        else:
+            quotes.append([sentence])
+    texts, citations = [], []
+    for marker, quote in enumerate(quotes, start=1):
+        texts.append(" ".join(sentence.text for sentence in quote) + f" [{marker}]")
+        span = (quote[0].start, quote[-1].end)
+        citations.append(citation_of(marker, response.results[quote[0].passage], span, pages))
+    return Answer(" ".join(texts), tuple(citations), AnswerMode.EXTRACTIVE)
+
+
+@lru_cache(maxsize=1)
+def _question_terms() -> frozenset[str]:
+    return frozenset(analyse(_QUESTION_WORDS))
+
+
+def _term_weights(query: str, sentences: Sequence[Sentence]) -> dict[str, float]:
+    """How telling each content term of the query is: rare among the sentences, it tells more."""
+    terms = dict.fromkeys(analyse(query))
+    content = [term for term in terms if term not in _question_terms()] or list(terms)
+    occurrences = Counter(term for sentence in sentences for term in sentence.terms)
+    total = len(sentences)
+    return {term: math.log(1 + total / (occurrences[term] + 0.5)) for term in content}
+
+
+def _coverage(sentence: Sentence, wanted: dict[str, float]) -> float:
+    """Share of the wanted terms, by weight, that the sentence or its surroundings contain."""
+    whole = sum(wanted.values())
+    if whole == 0:
+        return 0.0
+    own = sum(weight for term, weight in wanted.items() if term in sentence.terms)
+    near = sum(weight for term, weight in wanted.items() if term in sentence.nearby)
+    return (own + NEARBY_SHARE * near) / whole
+
+
+async def _cosines(query: Floats, sentences: Sequence[Sentence], embedder: Embedder) -> list[float]:
+    encodings = await embedder.embed_documents([sentence.text for sentence in sentences])
+    return [float(np.dot(query, encoding.vector)) for encoding in encodings]
+
+
+def _says_the_same(sentence: Sentence, other: Sentence) -> bool:
+    smaller = min(len(sentence.terms), len(other.terms))
+    return len(sentence.terms & other.terms) >= MAX_OVERLAP * smaller

@@ -1,0 +1,71 @@
+"""The sentences that an extractive answer may be made of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from groundwell.domain.analysis import analyse
+from groundwell.domain.search import SearchResult
+from groundwell.domain.sentences import sentence_spans
+from groundwell.generation.passages import readable
+
+MIN_TERMS = 3
+MAX_CHARS = 600
+MAX_HEADING_CHARS = 80
+MIN_LETTER_SHARE = 0.6
+
+_ENDS = (".", "!", "。", "！", "।", "۔", "…", ":", ";", ")", '"', "”", "’", "'")
+_QUESTION_ENDS = ("?", "？", "؟", ";\u037e")
+_BIBLIOGRAPHY = re.compile(
+    r"\bdoi\b|\bISBN\b|\bISSN\b|arXiv:|\bpp?\. ?\d+|\bvol\. ?\d+|\d{4};\d+|\bRetrieved \d|"
+    r"et al\.,? \(?\d{4}\)?\.",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence of a passage: `results[passage].text[start:end]`.
+
+    `terms` are its own; `nearby` those of the sentence before it, its headings and its title,
+    which say what its pronouns mean. `position` counts the passage's sentences.
+    """
+
+    passage: int
+    position: int
+    start: int
+    end: int
+    text: str
+    terms: frozenset[str]
+    nearby: frozenset[str]
+
+
+def sentences_of(results: Sequence[SearchResult]) -> list[Sentence]:
+    """The quotable sentences of the passages, in their order.
+
+    Headings, questions, fragments, tables and bibliographies are left out: they name a subject
+    and say nothing about it.
+    """
+    found: list[Sentence] = []
+    for passage, result in enumerate(results):
+        above = frozenset(analyse(" ".join((*result.heading_path, result.title or ""))))
+        previous: frozenset[str] = frozenset()
+        for position, (start, end) in enumerate(sentence_spans(result.text)):
+            text = readable(result.text[start:end])
+            terms = frozenset(analyse(text))
+            if _is_statement(text, terms):
+                nearby = (previous | above) - terms
+                found.append(Sentence(passage, position, start, end, text, terms, nearby))
+            previous = terms
+    return found
+
+
+def _is_statement(text: str, terms: frozenset[str]) -> bool:
+    if len(terms) < MIN_TERMS or len(text) > MAX_CHARS or text.endswith(_QUESTION_ENDS):
+        return False
+    if len(text) < MAX_HEADING_CHARS and not text.endswith(_ENDS):
+        return False
+    letters = sum(character.isalpha() or character.isspace() for character in text)
+    return letters >= MIN_LETTER_SHARE * len(text) and not _BIBLIOGRAPHY.search(text)

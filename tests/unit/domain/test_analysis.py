@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from groundwell.domain.analysis import MAX_TERM_BYTES, analyse, analyse_spans
+
+
+@pytest.mark.parametrize(
+    ("text", "terms"),
+    [
+        ("Running runners ran", ["run", "runner", "ran"]),
+        ("the cats and the dog", ["cat", "dog"]),
+        ("What are the symptoms?", ["symptom"]),
+        ("5x5 10km 1RM", ["5x5", "10km", "1rm"]),
+        ("COVID-19", ["covid", "19", "covid19"]),
+        ("covid\u201119", ["covid", "19", "covid19"]),
+        ("x-ray", ["x", "ray", "xray"]),
+        ("low-fat", ["low", "fat"]),
+        ("snake_case", ["snake", "case"]),
+        ("3.14 1,000,000 v1.2.3", ["3.14", "1000000", "v1.2.3"]),
+        ("1,5 and 12,3456", ["1", "5", "12", "3456"]),
+        ("athlete's athletes' athlete’s", ["athlet", "athlet", "athlet"]),
+        ("don't I'll we're", ["dont"]),
+        ("O'Neill", ["oneil", "neill"]),
+        ("U.S.A. and U.S.", ["usa", "us"]),
+        ("example.com", ["exampl", "com"]),
+        ("Café CAFE\u0301 cafe", ["cafe", "cafe", "cafe"]),
+        ("Straße Łódź Ærø ﬁne", ["strass", "lodz", "aero", "fine"]),
+        ("ＡＢＣ １２", ["abc", "12"]),
+        ("½", ["1", "2", "12"]),
+        ("东京塔", ["东京", "京塔"]),
+        ("東", ["東"]),
+        ("東京2020年", ["東京", "2020", "年"]),
+        ("ｶﾞﾗｽ", ["ガラ", "ラス"]),
+        ("한국어", ["한국", "국어"]),
+        ("किताबें", ["किताबें"]),
+        ("ёлка ЁЛКА", ["елка", "елка"]),
+        ("مُحَمَّد", ["محمد"]),
+        ("co\u00adoperate", ["cooper"]),
+        ("a\x00bc \ud800de", ["bc", "de"]),
+        ("", []),
+        ("-- ' _ . \u0301", []),
+    ],
+)
+def test_text_becomes_these_terms(text: str, terms: list[str]):
+    assert analyse(text) == terms
+
+
+@pytest.mark.parametrize(
+    ("query", "document"),
+    [
+        ("covid 19", "COVID-19"),
+        ("covid19", "Covid-19"),
+        ("xray", "X-ray"),
+        ("homme", "l’homme"),
+        ("cafe", "Café"),
+        ("運動", "有酸素運動"),
+    ],
+)
+def test_a_query_finds_the_spelling_of_the_document(query: str, document: str):
+    assert set(analyse(query)) <= set(analyse(document))
+
+
+@given(text=st.text(max_size=200))
+def test_terms_are_fit_for_an_index(text: str):
+    for term in analyse(text):
+        assert 1 <= len(term.encode()) <= MAX_TERM_BYTES
+        assert "\x00" not in term
+        assert not any(character.isspace() for character in term)
+
+
+@given(text=st.text(max_size=200) | st.text(alphabet="ab'’-._,1 東京ｶﾞé\u0301½", max_size=60))
+def test_spans_give_the_same_terms_and_lie_within_the_text(text: str):
+    places = analyse_spans(text)
+    assert [term for term, _, _ in places] == analyse(text)
+    assert all(0 <= start < end <= len(text) for _, start, end in places)
+    assert [start for _, start, _ in places] == sorted(start for _, start, _ in places)
+
+
+def test_spans_name_the_word_in_the_text():
+    text = "The Runners’ COVID-19 rules, 東京都"
+    assert [(term, text[start:end]) for term, start, end in analyse_spans(text)] == [
+        ("runner", "Runners"),
+        ("covid", "COVID-19"),
+        ("19", "COVID-19"),
+        ("covid19", "COVID-19"),
+        ("rule", "rules"),
+        ("東京", "東京"),
+        ("京都", "京都"),
+    ]
+
+
+def test_an_endless_word_is_cut_between_characters():
+    assert analyse("x" * 10_000) == ["x" * MAX_TERM_BYTES]
+    (term,) = analyse("я" * 10_000)
+    assert term == "я" * (MAX_TERM_BYTES // 2)
+
+
+def test_threads_agree_with_each_other():
+    texts = [f"generously{i} generously running skies{i} nationally" for i in range(400)]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(analyse, texts)) == [analyse(text) for text in texts]
