@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.resources import files
@@ -20,7 +19,8 @@ from groundwell.adapters.embedder.weights import find_model
 from groundwell.adapters.job_engine.procrastinate import ProcrastinateJobEngine
 from groundwell.adapters.language_model.openai import OpenAILanguageModel
 from groundwell.adapters.parser.detect import detect_file
-from groundwell.adapters.parser.kreuzberg import KreuzbergParser, ParserLimits
+from groundwell.adapters.parser.kreuzberg.parser import KreuzbergParser, ParserLimits
+from groundwell.adapters.parser.kreuzberg.tesseract import find_tesseract
 from groundwell.adapters.reranker.late_interaction import LateInteractionReranker
 from groundwell.adapters.search_index.postgres import PostgresSearchIndex
 from groundwell.domain.chunks import Floats
@@ -154,9 +154,9 @@ def _make_parser(settings: Settings) -> KreuzbergParser:
         ParserLimits(
             memory_bytes=settings.parser_memory_mb * _MEBIBYTE,
             wall_seconds=settings.parser_seconds,
-            ocr_wall_seconds=settings.ocr_seconds,
+            ocr_seconds=settings.ocr_seconds,
         ),
-        ocr=shutil.which("tesseract"),
+        tesseract=find_tesseract(),
     )
 
 

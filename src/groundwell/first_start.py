@@ -11,7 +11,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from groundwell.apps.library.uploads import Upload, accept_upload
-from groundwell.domain.api_keys import digest_api_key, make_api_key, read_api_key
+from groundwell.domain.api_keys import ApiKey, digest_api_key, make_api_key, read_api_key
 from groundwell.domain.documents import DEFAULT_COLLECTION, TenantId
 from groundwell.domain.identity import Principal, Scope
 from groundwell.services import Services
@@ -78,10 +78,7 @@ async def load_samples(services: Services, owner: Owner) -> int:
 
 
 async def _read_owner(services: Services, key_file: Path) -> Principal | None:
-    try:
-        key = read_api_key(key_file.read_text(encoding="ascii").strip())
-    except (FileNotFoundError, UnicodeDecodeError):
-        return None
+    key = _read_key(key_file)
     if key is None:
         return None
     async with services.database.anonymous_transaction() as connection:
@@ -89,6 +86,13 @@ async def _read_owner(services: Services, key_file: Path) -> Principal | None:
     digest = digest_api_key(key, services.key_pepper)
     is_good = stored is not None and hmac.compare_digest(stored.digest, digest)
     return stored.principal if stored is not None and is_good else None
+
+
+def _read_key(key_file: Path) -> ApiKey | None:
+    try:
+        return read_api_key(key_file.read_text(encoding="ascii").strip())
+    except (FileNotFoundError, UnicodeDecodeError):
+        return None
 
 
 def _write_secret(path: Path, text: str) -> None:

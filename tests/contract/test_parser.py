@@ -1,15 +1,18 @@
 """What every parser promises, tried on each one that we have."""
 
 import unicodedata
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeAlias
 
 import pytest
+from tests.unit.adapters.parser.sample_files import make_docx, make_paragraph, make_pdf
 
 from groundwell.adapters.parser.kreuzberg.parser import KreuzbergParser
 from groundwell.domain.documents import ParsedDocument
 from groundwell.domain.errors import DocumentError
 from groundwell.domain.media_types import MediaType
 from groundwell.ports.parser import Parser
-from tests.unit.adapters.parser.sample_files import make_docx, make_paragraph, make_pdf
 
 SAMPLES = {
     MediaType.PDF: make_pdf("The first page\nhas two lines", "The second page", title="Two pages"),
@@ -22,12 +25,15 @@ SAMPLES = {
 
 
 @pytest.fixture(params=["kreuzberg"])
-def parser(request) -> Parser:
+def parser(request: pytest.FixtureRequest) -> Parser:
     return {"kreuzberg": KreuzbergParser}[request.param]()
 
 
+Parse: TypeAlias = Callable[..., Awaitable[ParsedDocument]]
+
+
 @pytest.fixture
-def parse(parser, tmp_path):
+def parse(parser: Parser, tmp_path: Path) -> Parse:
     async def parse_bytes(content: bytes, media_type: MediaType) -> ParsedDocument:
         path = tmp_path / "file"
         path.write_bytes(content)
@@ -37,7 +43,7 @@ def parse(parser, tmp_path):
 
 
 @pytest.mark.parametrize("media_type", SAMPLES)
-async def test_text_is_clean_and_spans_lie_inside_it(parse, media_type):
+async def test_text_is_clean_and_spans_lie_inside_it(parse: Parse, media_type: MediaType):
     document = await parse(SAMPLES[media_type], media_type)
     assert document.media_type == media_type
     assert document.text == document.text.strip() != ""
@@ -50,7 +56,7 @@ async def test_text_is_clean_and_spans_lie_inside_it(parse, media_type):
         assert ends[-1] <= len(document.text)
 
 
-async def test_each_page_span_covers_the_words_of_its_page(parse):
+async def test_each_page_span_covers_the_words_of_its_page(parse: Parse):
     document = await parse(SAMPLES[MediaType.PDF], MediaType.PDF)
     texts = {span.page: document.text[span.char_start : span.char_end] for span in document.pages}
     assert texts == {1: "The first page\nhas two lines", 2: "The second page"}
@@ -58,7 +64,7 @@ async def test_each_page_span_covers_the_words_of_its_page(parse):
 
 
 @pytest.mark.parametrize("media_type", [MediaType.HTML, MediaType.MARKDOWN])
-async def test_heading_span_covers_the_words_of_the_heading(parse, media_type):
+async def test_heading_span_covers_the_words_of_the_heading(parse: Parse, media_type: MediaType):
     document = await parse(SAMPLES[media_type], media_type)
     first = document.headings[0]
     assert document.text[first.char_start : first.char_end] == "Only words"
@@ -77,7 +83,7 @@ async def test_heading_span_covers_the_words_of_the_heading(parse, media_type):
     ],
 )
 async def test_unreadable_file_is_refused_with_a_code_and_a_sentence(
-    parse, content, media_type, code
+    parse: Parse, content: bytes, media_type: MediaType, code: str
 ):
     with pytest.raises(DocumentError) as caught:
         await parse(content, media_type)

@@ -38,7 +38,7 @@ async def parse(filename: str, parser: KreuzbergParser):
 
 
 @pytest.mark.parametrize("row", ROWS, ids=[row["file"] for row in ROWS])
-async def test_document_behaves_as_its_manifest_says(row):
+async def test_document_behaves_as_its_manifest_says(row: dict[str, str]):
     if row["expected"] == "ok":
         document = await parse(row["file"], KreuzbergParser())
         assert " ".join(row["must_contain"].split()) in " ".join(document.text.split())
@@ -50,7 +50,7 @@ async def test_document_behaves_as_its_manifest_says(row):
 
 @pytest.mark.skipif(find_tesseract() is None, reason="Tesseract's data is not installed")
 @pytest.mark.parametrize("row", [row for row in ROWS if row["expected"] == "ocr-needed"])
-async def test_scan_gives_text_when_tesseract_is_installed(row):
+async def test_scan_gives_text_when_tesseract_is_installed(row: dict[str, str]):
     document = await parse(row["file"], KreuzbergParser(tesseract=find_tesseract()))
     assert len(document.text) > 50
     assert document.pages

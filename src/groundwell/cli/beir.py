@@ -45,8 +45,8 @@ def _find_corpus(folder: Path) -> Path:
 
 
 def _read_lines(path: Path) -> Iterator[bytes]:
-    opened = gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
-    with opened as file:
+    with path.open("rb") as raw:
+        file = gzip.open(raw) if path.suffix == ".gz" else raw  # noqa: SIM115 - `raw` is closed
         for number, line in enumerate(file, start=1):
             if line.strip():
                 yield _document(line, f"{path}, line {number}")

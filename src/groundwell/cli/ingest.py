@@ -14,7 +14,7 @@ from groundwell.cli.beir import read_batches
 from groundwell.cli.client import Client, ServerError, connect
 from groundwell.cli.console import AsJson, DataDir, InCollection, Key, Url, err, out, print_json
 from groundwell.domain.documents import DEFAULT_COLLECTION
-from groundwell.domain.media_types import EXTENSIONS
+from groundwell.domain.media_types import MEDIA_TYPE_OF_EXTENSION
 
 _POLL_SECONDS = 0.3
 _PAGE = 500
@@ -162,7 +162,7 @@ def _find_files(paths: list[Path]) -> list[Path]:
             is_hidden = any(part.startswith(".") for part in file.relative_to(path).parts)
             if not file.is_file() or is_hidden:
                 continue
-            if file.suffix.lower() in EXTENSIONS:
+            if file.suffix.lower() in MEDIA_TYPE_OF_EXTENSION:
                 found.append(file)
             else:
                 skipped[file.suffix or "no suffix"] += 1

@@ -47,6 +47,6 @@ async def _run(settings: Settings, *, with_parent: bool) -> None:
 async def _stop_with_parent(working: asyncio.Future[None]) -> None:
     """A server that was killed cannot stop its worker: the worker notices by itself."""
     parent = os.getppid()
-    while os.getppid() == parent:
+    while os.getppid() == parent:  # noqa: ASYNC110 - no event tells of a parent's death
         await asyncio.sleep(_PARENT_POLL_SECONDS)
     working.cancel()

@@ -79,7 +79,7 @@ class Draft:
 
         Only after `close`.
         """
-        spans = sentence_spans(self._prose)
+        spans = sentence_spans(self._prose) or [(0, len(self._prose))]
         starts = [start for start, _ in spans]
         numbers: list[list[int]] = [[] for _ in spans]
         for offset, number in self._marks:

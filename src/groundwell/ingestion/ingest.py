@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from itertools import islice
@@ -102,7 +103,7 @@ class Ingestor:
         self, tenant: TenantId, work: Work, document: ParsedDocument
     ) -> list[Chunk] | None:
         chunker = make_chunker(work.chunking, self._embedder.tokenizer)
-        chunks = chunker.chunk(document)
+        chunks = await asyncio.to_thread(chunker.chunk, document)
         if not chunks:
             await self._fail(tenant, work, "no_text", "There is no text in this document.")
             return None

@@ -30,7 +30,9 @@ def detect(filename: str, content: bytes, *zip_names: str) -> MediaType:
         ("a.txt", "wide".encode("utf-16-le"), (), MediaType.TXT),
     ],
 )
-def test_type_is_told_by_content(filename, content, zip_names, expected):
+def test_type_is_told_by_content(
+    filename: str, content: bytes, zip_names: tuple[str, ...], expected: MediaType
+):
     assert detect(filename, content, *zip_names) is expected
 
 
@@ -52,7 +54,9 @@ def test_pdf_that_is_none_stays_a_pdf_for_the_parser_to_explain():
         ("polyglot.pdf", b"%PDF-1.7\n", ("a.txt",)),
     ],
 )
-def test_content_that_contradicts_the_name_is_refused(filename, content, zip_names):
+def test_content_that_contradicts_the_name_is_refused(
+    filename: str, content: bytes, zip_names: tuple[str, ...]
+):
     with pytest.raises(UnsupportedTypeError) as caught:
         detect(filename, content, *zip_names)
     assert caught.value.code == "type_mismatch"
@@ -69,7 +73,7 @@ def test_content_that_contradicts_the_name_is_refused(filename, content, zip_nam
         ("letter.doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"),
     ],
 )
-def test_type_outside_the_list_is_refused_and_the_list_is_named(filename, content):
+def test_type_outside_the_list_is_refused_and_the_list_is_named(filename: str, content: bytes):
     with pytest.raises(UnsupportedTypeError, match=r"Unsupported file type: \.\w+.*PDF") as caught:
         detect(filename, content)
     assert caught.value.code == "unsupported_type"
@@ -81,7 +85,7 @@ def test_binary_without_extension_is_refused():
 
 
 @pytest.mark.parametrize("content", [b"", b" \r\n\t\n"])
-def test_empty_file_is_refused_at_once(content):
+def test_empty_file_is_refused_at_once(content: bytes):
     with pytest.raises(DocumentError, match="empty") as caught:
         detect("a.pdf", content)
     assert caught.value.code == "empty_file"

@@ -26,12 +26,11 @@ def cut_evenly(text: str, ruler: TokenRuler, span: Span, limit: int) -> list[Spa
     start, end = span
     while (tokens := ruler.count(start, end)) > limit:
         cut = _best_cut(text, ruler, start, tokens / math.ceil(tokens / limit), limit)
-        part, rest = trim(text, start, cut), trim(text, cut, end)
-        if part:
-            parts.append(part)
-        if rest is None:
-            return parts
-        start, end = rest
+        rest = trim(text, cut, end)
+        if rest is None:  # a single character of more tokens than the limit
+            break
+        parts.append((start, start + len(text[start:cut].rstrip())))
+        start = rest[0]
     return [*parts, (start, end)]
 
 

@@ -114,15 +114,14 @@ class PassageChunker:
             return len(units) - 1
         ideal = remaining / math.ceil(remaining / (self.size * _FILL))
         best, lowest_cost = first, math.inf
-        for index in range(first, len(units)):
-            tokens = ruler.count(start, units[index].end)
-            if tokens > self.size:
-                break
+        index = first
+        while (tokens := ruler.count(start, units[index].end)) <= self.size:
             cost = abs(tokens - ideal) / ideal + units[index].malus
             if 0 < remaining - tokens < self.smallest:
                 cost += _SCRAP_MALUS
             if cost <= lowest_cost:
                 best, lowest_cost = index, cost
+            index += 1
         return best
 
     def _join_forward(self, passages: list[_Passage], ruler: TokenRuler) -> list[_Passage]:

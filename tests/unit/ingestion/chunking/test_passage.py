@@ -96,6 +96,12 @@ def test_a_tiny_section_is_not_joined_with_a_stranger(words: Tokenizer):
     assert chunks[-1].text == "# B\nShort one."
 
 
+def test_a_tiny_section_stays_alone_where_joining_would_break_the_limit(words: Tokenizer):
+    text = f"# A\nShort one.\n# B\n{sentences(11, 18)}"
+    chunks = make_chunker("passage", words).chunk(parse(text))
+    assert [chunk.heading_path for chunk in chunks] == [("A",), ("B",)]
+
+
 def test_the_rest_of_a_long_section_does_not_cross_a_heading(words: Tokenizer):
     text = (
         f"# A\n{sentences(1, 190)} {sentences(1, 190)} {sentences(1, 20)}\n# B\n{sentences(9, 12)}"
@@ -139,6 +145,21 @@ def test_an_endless_sentence_without_clauses_is_cut_between_words(words: Tokeniz
 def test_an_endless_word_does_not_become_an_endless_chunk(words: Tokenizer):
     chunks = make_chunker("passage", words).chunk(parse("x" * 100_000))
     assert max(len(chunk.text) for chunk in chunks) <= 200 * 40
+
+
+class ByteTokenizer:
+    """Every byte of UTF-8 is a token that spans its whole character."""
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        return [(i, i + 1) for i, char in enumerate(text) for _ in char.encode()]
+
+    def spans_of(self, texts: list[str]) -> list[list[tuple[int, int]]]:
+        return [self.spans(text) for text in texts]
+
+
+def test_a_character_of_more_tokens_than_the_limit_is_kept_whole():
+    chunks = PassageChunker(ByteTokenizer(), 3, 1).chunk(parse("🌊🌊 ab🌊"))
+    assert [chunk.text for chunk in chunks] == ["🌊", "🌊", "ab", "🌊"]
 
 
 def test_passages_know_the_page_on_which_they_start(words: Tokenizer):

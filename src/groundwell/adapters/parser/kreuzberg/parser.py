@@ -34,7 +34,13 @@ _PROGRAM = (
     "import sys; sys.path[:] = sys.argv[1:]; "
     "from groundwell.adapters.parser.kreuzberg.child import main; main()"
 )
-_OUT_OF_MEMORY = (b"memory allocation of", b"bad_alloc", b"MemoryError", b"cannot allocate")
+_OUT_OF_MEMORY = (
+    b"memory allocation of",
+    b"bad_alloc",
+    b"cannot catch foreign exceptions",
+    b"MemoryError",
+    b"cannot allocate",
+)
 _HOW_TO_GET_OCR = (
     "install Tesseract (apt install tesseract-ocr, or brew install tesseract) and ingest the "
     "file again"
@@ -238,7 +244,9 @@ def _import_path() -> list[str]:
 def _explain_death(status: int, complaint: bytes, cpu_seconds: int) -> DocumentError:
     if status in (-signal.SIGXCPU, -signal.SIGKILL):
         return _timeout(cpu_seconds)
-    if any(sign in complaint for sign in _OUT_OF_MEMORY):
+    # The native parsers abort without a word when they meet the memory limit.
+    is_silent_abort = status == -signal.SIGABRT and not complaint
+    if is_silent_abort or any(sign in complaint for sign in _OUT_OF_MEMORY):
         return DocumentError(
             "Reading the file takes more memory than a document may use. Split it.",
             code="document_bomb",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,6 +16,7 @@ _DECLARED = re.compile(
     rb"""(?:<meta[^>]+charset|<\?xml[^>]+encoding)\s*=\s*["']?([\w.:-]+)""", re.IGNORECASE
 )
 _DECLARED_WITHIN = 4096
+_SPACES = re.compile(r"\s+")
 
 _SILENT = frozenset(
     [
@@ -91,8 +93,17 @@ _BLOCKS = frozenset(
         "ul",
     ]
 )
-_CLOSED_BY_NEXT = frozenset({"li", "p", "td", "th", "tr", "dd", "dt", "option"})
-_MAX_DEPTH = 10_000
+# Tags whose end authors may leave out, by the tags whose beginning ends them.
+_CLOSED_BY = {
+    "li": {"li"},
+    "p": {"p"},
+    "td": {"td", "th"},
+    "th": {"td", "th"},
+    "tr": {"td", "th", "tr"},
+    "dt": {"dt", "dd"},
+    "dd": {"dt", "dd"},
+}
+_MAX_DEPTH = 1_000
 
 
 def read(task: Task) -> Reading:
@@ -117,6 +128,7 @@ class _PageText(HTMLParser):
         self.canonical = canonical
         self.title = ""
         self._open: list[str] = []
+        self._counts: Counter[str] = Counter()
         self._silent_from: int | None = None
         self._words: list[str] = []
         self._rows: list[list[str]] = []
@@ -140,10 +152,11 @@ class _PageText(HTMLParser):
             self._words.append("\n")
         if tag in _VOID:
             return
-        if self._open and tag == self._open[-1] and tag in _CLOSED_BY_NEXT:
-            self.handle_endtag(tag)
+        while self._open and self._open[-1] in _CLOSED_BY.get(tag, ()):
+            self.handle_endtag(self._open[-1])
         if len(self._open) < _MAX_DEPTH:
             self._open.append(tag)
+            self._counts[tag] += 1
         if self._silent_from is None and self._is_silent(tag, dict(attrs)):
             self._end_block()
             self._silent_from = len(self._open)
@@ -156,10 +169,11 @@ class _PageText(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         self._in_title = False
-        if tag not in self._open:
+        if not self._counts[tag]:
             return
         while self._open:
             last = self._open.pop()
+            self._counts[last] -= 1
             self._finish(last)
             if self._silent_from is not None and len(self._open) < self._silent_from:
                 self._silent_from = None
@@ -171,10 +185,10 @@ class _PageText(HTMLParser):
         if self._in_title:
             self.title += data
         elif self._is_heard():
-            self._words.append(data if "pre" in self._open else re.sub(r"\s+", " ", data))
+            self._words.append(data if self._counts["pre"] else _SPACES.sub(" ", data))
 
     def _is_heard(self) -> bool:
-        return self._silent_from is None and (not self._main_only or "main" in self._open)
+        return self._silent_from is None and (not self._main_only or self._counts["main"] > 0)
 
     def _is_silent(self, tag: str, attributes: dict[str, str | None]) -> bool:
         return (
@@ -182,7 +196,7 @@ class _PageText(HTMLParser):
             or (attributes.get("role") or "").lower() in _SILENT_ROLES
             or "hidden" in attributes
             or attributes.get("aria-hidden") == "true"
-            or (tag in _SILENT_IN_HEADER and "header" in self._open)
+            or (tag in _SILENT_IN_HEADER and self._counts["header"] > 0)
         )
 
     def _finish(self, tag: str) -> None:
@@ -205,6 +219,8 @@ class _PageText(HTMLParser):
             self._end_block()
 
     def _take_words(self) -> str:
+        if not self._words:
+            return ""
         text = tidy("".join(self._words))
         self._words.clear()
         return text
@@ -220,7 +236,7 @@ class _PageText(HTMLParser):
         """Close a paragraph; inside a table cell it stays a part of the cell."""
         if self._rows:
             self._words.append(" ")
-        elif "li" in self._open:
+        elif self._counts["li"]:
             self._end_item()
         elif text := self._take_words():
             self._flush_lines()

