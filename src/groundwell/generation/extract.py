@@ -44,7 +44,7 @@ MAX_OVERLAP = 0.7
 
 MIN_COSINE = 0.25
 MIN_COVERAGE = 0.25
-MIN_SUPPORT = 0.75
+MIN_SUPPORT = 0.85
 """Least sum of cosine and coverage of the best sentence: below, the question is unanswered."""
 
 _QUESTION_WORDS = (

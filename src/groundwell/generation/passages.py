@@ -10,7 +10,8 @@ from groundwell.domain.search import SearchResult
 from groundwell.generation.markers import defused
 
 _SPACE = re.compile(r"\s+")
-_LINK = re.compile(r"!?\[([^\[\]]{0,200})\]\([^()\s]{0,2000}\)")
+_IMAGE = re.compile(r"!\[[^\[\]]{0,200}\]\([^()\s]{0,2000}\)")
+_LINK = re.compile(r"\[([^\[\]]{0,200})\]\([^()\s]{0,2000}\)")
 _REFERENCE_MARKS = re.compile(r"\s?\[\s*\d{1,4}(?:\s*[,;–-]\s*\d{1,4})*\s*\]")
 _DECORATION = re.compile(r"^\s*(?:[>#*+-]+|\d{1,3}[.)])\s+|\*\*", re.MULTILINE)
 
@@ -52,8 +53,8 @@ def citation_of(
 def readable(text: str) -> str:
     """A piece of a document as running text.
 
-    Line breaks become spaces, links their words. Reference marks such as `[12]` go: in an answer
-    and in a prompt they would pass for our own citations.
+    Line breaks become spaces, links their words, images nothing. Reference marks such as `[12]`
+    go: in an answer and in a prompt they would pass for our own citations.
     """
-    plain = _DECORATION.sub("", _LINK.sub(r"\1", text))
+    plain = _DECORATION.sub("", _LINK.sub(r"\1", _IMAGE.sub("", text)))
     return defused(_SPACE.sub(" ", _REFERENCE_MARKS.sub("", plain)))

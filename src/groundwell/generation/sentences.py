@@ -14,7 +14,7 @@ from groundwell.generation.passages import readable
 MIN_TERMS = 3
 MAX_CHARS = 600
 MAX_HEADING_CHARS = 80
-MIN_LETTER_SHARE = 0.6
+MIN_LETTER_SHARE = 0.5
 
 _ENDS = (".", "!", "。", "！", "।", "۔", "…", ":", ";", ")", '"', "”", "’", "'")
 _QUESTION_ENDS = ("?", "？", "؟", ";\u037e")
@@ -67,5 +67,6 @@ def _is_statement(text: str, terms: frozenset[str]) -> bool:
         return False
     if len(text) < MAX_HEADING_CHARS and not text.endswith(_ENDS):
         return False
-    letters = sum(character.isalpha() or character.isspace() for character in text)
-    return letters >= MIN_LETTER_SHARE * len(text) and not _BIBLIOGRAPHY.search(text)
+    letters = sum(character.isalpha() for character in text)
+    spaces = sum(character.isspace() for character in text)
+    return letters >= MIN_LETTER_SHARE * (len(text) - spaces) and not _BIBLIOGRAPHY.search(text)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from tests.unit.generation.setting import APOLLO, BREAD, WordEmbedder, found, passage
 
 from groundwell.domain.answers import AnswerMode
+from groundwell.domain.search import SearchResult
 from groundwell.generation.extract import MAX_CHARS, MAX_SENTENCES, extract
 from groundwell.generation.passages import FirstPage
 from groundwell.generation.sentences import sentences_of
@@ -15,7 +16,7 @@ from groundwell.generation.sentences import sentences_of
 PAGE = FirstPage()
 
 
-async def extracted(query: str, *results, embedder: WordEmbedder | None = None):
+async def extracted(query: str, *results: SearchResult, embedder: WordEmbedder | None = None):
     return await extract(query, found(*results), embedder or WordEmbedder(), PAGE)
 
 
@@ -63,7 +64,7 @@ async def test_neighbouring_sentences_share_one_quote():
     [
         "Why does sourdough bread rise in the oven?",
         "Sourdough bread rise",
-        "Smith J, Sourdough bread rise. Food Sci. 2011;12(3), pp. 5-9.",
+        "Smith, Sourdough bread rise, Food Science 2011;12(3), pp. 5-9.",
         "1 2 3 4 sourdough 5 6 7 bread 8 9 10 11 12 rise 13 14 15.",
     ],
 )

@@ -143,7 +143,7 @@ async def test_comments_other_fields_and_carriage_returns_are_skipped():
         pytest.param(stream(b'data: {"choices":[{"delta":{"content":5}}]}\n\n'), id="number"),
         pytest.param(stream(b"data: " + b"x" * 200_000), id="huge line without end"),
         pytest.param(stream(b"data: " + b"x" * 70_000 + b"\n\n"), id="huge line"),
-        pytest.param(stream(b": x\n" * 2_500_000), id="endless comments"),
+        pytest.param(stream((b":" + b"x" * 60 + b"\n") * 150_000), id="endless comments"),
         pytest.param(status("200 OK", "Content-Type: text/html\r\n", "<html>"), id="html"),
         pytest.param(stream(headers=b"Content-Encoding: gzip\r\n"), id="gzip"),
         pytest.param(status("302 Found", "Location: http://127.0.0.1:9/\r\n"), id="redirect"),
@@ -231,6 +231,11 @@ def _stalling_after(*sent: bytes) -> Scene:
     return scene
 
 
+async def _silent(writer: asyncio.StreamWriter) -> None:
+    await asyncio.sleep(0.5)
+    writer.close()
+
+
 @pytest.mark.parametrize(
     ("sent", "deadlines"),
     [
@@ -243,12 +248,7 @@ def _stalling_after(*sent: bytes) -> Scene:
     ],
 )
 async def test_deadline_holds_though_comments_keep_coming(sent: bytes, deadlines: Deadlines):
-    silent = sent == b""
-
-    async def silence(writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(0.5)
-
-    async with staged(silence if silent else _stalling_after(sent)) as stage:
+    async with staged(_stalling_after(sent) if sent else _silent) as stage:
         began = time.monotonic()
         with pytest.raises(ProviderError) as caught:
             await answer(stage, deadlines)

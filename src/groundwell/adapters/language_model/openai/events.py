@@ -81,8 +81,9 @@ class Patience:
 class Lines:
     """Cuts a body into lines. Works on bytes, so a character split over pieces comes whole."""
 
-    def __init__(self, pieces: AsyncIterator[bytes]) -> None:
+    def __init__(self, pieces: AsyncIterator[bytes], patience: Patience) -> None:
         self._pieces = pieces
+        self._patience = patience
         self._buffer = bytearray()
         self._received = 0
 
@@ -91,7 +92,7 @@ class Lines:
         while (end := self._buffer.find(b"\n")) < 0:
             if len(self._buffer) > MAX_LINE_BYTES:
                 raise bad_response("The model sent a line that is too long.")
-            piece = await anext(self._pieces, None)
+            piece = await self._patience.wait(anext(self._pieces, None))
             if piece is None:
                 rest = bytes(self._buffer)
                 self._buffer.clear()
@@ -107,10 +108,10 @@ class Lines:
         return line
 
 
-async def next_chunk(lines: Lines, patience: Patience) -> Chunk | None:
+async def next_chunk(lines: Lines) -> Chunk | None:
     """The next event that carries data; None at the end of the stream or at its `[DONE]`."""
     try:
-        while (line := await patience.wait(lines.next())) is not None:
+        while (line := await lines.next()) is not None:
             if line.startswith(b"data:"):
                 data = line[5:].strip()
                 return None if data == b"[DONE]" else _parsed(data)

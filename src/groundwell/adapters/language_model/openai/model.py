@@ -110,9 +110,9 @@ class OpenAILanguageModel:
         patience = Patience(self._deadlines)
         response = await self._open(orjson.dumps(body), patience)
         try:
-            lines = Lines(response.aiter_raw())
+            lines = Lines(response.aiter_raw(), patience)
             has_text = False
-            while (chunk := await next_chunk(lines, patience)) is not None:
+            while (chunk := await next_chunk(lines)) is not None:
                 has_text = has_text or bool(chunk.text.strip())
                 if chunk.is_last:
                     break

@@ -1,0 +1,1 @@
+"""Embedders: a package for the model in this process, a file for the wire protocol."""

@@ -1,0 +1,84 @@
+"""OpenVinoEmbedder: a sentence encoder in this process, without torch."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from groundwell.adapters.embedder.openvino.inference import Runner, compile_model
+from groundwell.adapters.embedder.openvino.lanes import Lanes
+from groundwell.adapters.embedder.openvino.recipe import read_recipe
+from groundwell.adapters.embedder.openvino.tokenization import ModelTokenizer
+from groundwell.domain.chunks import Encoding, Tokenizer
+
+
+class OpenVinoEmbedder:
+    """Any BERT-like sentence encoder from a local folder, on the processor.
+
+    `model_dir` is in the layout of sentence-transformers (`find_model` finds it). `name` is the
+    identity that `model` gives. `threads` is the most threads that compute at once.
+
+    Constructing it loads and compiles the model, which takes a few hundred milliseconds and
+    blocks. Queries go before passages: a query waits at most for one small batch. A failure of
+    the model is a ProviderError, a call after `close` an UnavailableError.
+
+    Errors: StartupError when the folder holds no usable model.
+    """
+
+    def __init__(self, model_dir: Path, *, name: str, threads: int) -> None:
+        recipe = read_recipe(model_dir)
+        compiled, lanes = compile_model(model_dir, recipe, threads)
+        tokenizer = ModelTokenizer(model_dir / "tokenizer.json", recipe.max_tokens)
+        runners = [Runner(compiled, recipe.architecture.pad_token_id) for _ in range(lanes)]
+        for runner in runners:
+            # The first pass is slow, and nobody's query should pay for it.
+            runner.run(tokenizer.tokenize(["warm"], recipe.query_prefix))
+        self._name = name
+        self._recipe = recipe
+        self._tokenizer = tokenizer
+        self._lanes = Lanes(
+            runners,
+            partial(tokenizer.tokenize, prefix=recipe.query_prefix),
+            partial(tokenizer.tokenize, prefix=recipe.passage_prefix),
+        )
+
+    @property
+    def model(self) -> str:
+        """Identity of the model, as given."""
+        return self._name
+
+    @property
+    def dimension(self) -> int:
+        """Length of a vector."""
+        return self._recipe.architecture.hidden_size
+
+    @property
+    def max_tokens(self) -> int:
+        """Most tokens of a text that count, special tokens included."""
+        return self._recipe.max_tokens
+
+    @property
+    def has_token_vectors(self) -> bool:
+        """Always: they come from the same pass."""
+        return True
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The model's own tokenizer."""
+        return self._tokenizer
+
+    async def embed_query(self, text: str) -> Encoding:
+        """Embed a query, together with those that wait at the same time."""
+        return await asyncio.wrap_future(self._lanes.submit_query(text))
+
+    async def embed_documents(self, texts: Sequence[str]) -> list[Encoding]:
+        """Embed passages, sorted by length and in batches, on all lanes."""
+        if not texts:
+            return []
+        return await asyncio.wrap_future(self._lanes.submit_passages(texts))
+
+    async def close(self) -> None:
+        """End the threads; passages still waiting are refused."""
+        await asyncio.to_thread(self._lanes.close)

@@ -1,0 +1,191 @@
+"""Builds the transformer as an OpenVINO graph, straight from its weights.
+
+Each graph takes `ids`, int32 of shape (texts, length), and `mask`, float32 of the same shape with
+1 for tokens and 0 for padding, and yields the pooled vectors (texts, dimension), not normalised,
+and the last hidden states (texts, length, dimension).
+
+The architecture: Devlin et al., BERT, 2019 (arXiv:1810.04805).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+from openvino import opset13 as ops
+
+from groundwell.adapters.embedder.openvino.recipe import Architecture, Pooling, Recipe
+from groundwell.adapters.embedder.openvino.weights import as_float32, find_onnx, map_weights
+from groundwell.domain.errors import StartupError
+
+# OpenVINO's Python package carries no types for nodes of a graph.
+Node: TypeAlias = Any
+
+_MASKED_SCORE = -10_000.0
+_PREFIXES = ("", "bert.", "roberta.")
+
+
+def load_graph(folder: Path, recipe: Recipe, core: ov.Core) -> ov.Model:
+    """The model's graph, from model.safetensors or else from its ONNX file.
+
+    Errors: StartupError when the weights are damaged or are not those of the architecture.
+    """
+    file = folder / "model.safetensors"
+    if file.is_file():
+        return build_graph(map_weights(file), recipe)
+    onnx = find_onnx(folder)
+    if onnx is None:
+        raise StartupError(f"{folder} holds neither model.safetensors nor model.onnx.")
+    return read_onnx(onnx, recipe, core)
+
+
+def build_graph(weights: Mapping[str, NDArray[np.generic]], recipe: Recipe) -> ov.Model:
+    """The graph of a BERT-like encoder.
+
+    Errors: StartupError when a tensor is missing or has another shape than config.json says.
+    """
+    parts = _Parts(weights, recipe.architecture)
+    ids, mask = _inputs()
+    try:
+        hidden = parts.embeddings(ids)
+        bias = ops.multiply(
+            ops.subtract(np.float32(1), ops.unsqueeze(mask, _axes(1, 2))),
+            np.float32(_MASKED_SCORE),
+        )
+        for number in range(recipe.architecture.num_hidden_layers):
+            hidden = parts.layer(hidden, bias, f"encoder.layer.{number}.")
+    except RuntimeError as error:
+        raise StartupError("The model's weights do not fit its config.json.") from error
+    return ov.Model([_pool(hidden, mask, recipe.pooling), hidden], [ids, mask], "encoder")
+
+
+def read_onnx(file: Path, recipe: Recipe, core: ov.Core) -> ov.Model:
+    """The same graph around an exported model, which pools nothing itself.
+
+    Errors: StartupError when the file cannot be read or has other inputs or outputs than an
+    encoder.
+    """
+    try:
+        model = core.read_model(file)
+    except RuntimeError as error:
+        raise StartupError(f"{file} cannot be read as ONNX; export it again.") from error
+    ids, mask = _inputs()
+    wide = ops.convert(ids, np.int64)
+    feeds = {
+        "input_ids": wide,
+        "attention_mask": ops.convert(mask, np.int64),
+        "token_type_ids": ops.multiply(wide, np.int64(0)),
+    }
+    hidden = next((out for out in model.outputs if out.partial_shape.rank == ov.Dimension(3)), None)
+    unknown = [port.any_name for port in model.inputs if port.any_name not in feeds]
+    if hidden is None or unknown:
+        raise StartupError(f"{file} is not an encoder: it needs input_ids and last_hidden_state.")
+    states = hidden.get_node().input_value(0)
+    for parameter in model.get_parameters():
+        parameter.output(0).replace(feeds[parameter.output(0).any_name].output(0))
+    return ov.Model([_pool(states, mask, recipe.pooling), states], [ids, mask], "encoder")
+
+
+class _Parts:
+    """The pieces of the encoder, cut from the weights by name."""
+
+    def __init__(
+        self, weights: Mapping[str, NDArray[np.generic]], architecture: Architecture
+    ) -> None:
+        self._weights = weights
+        self._architecture = architecture
+        table = "embeddings.word_embeddings.weight"
+        found = (prefix for prefix in _PREFIXES if prefix + table in weights)
+        self._prefix = next(found, "")
+
+    def embeddings(self, ids: Node) -> Node:
+        name = "embeddings."
+        words = ops.gather(self._constant(name + "word_embeddings.weight"), ids, np.int32(0))
+        # Every text is of one segment, so its vector is added to the positions once, here.
+        places = self._tensor(name + "position_embeddings.weight")
+        places = places[self._architecture.position_offset :]
+        places = places + self._tensor(name + "token_type_embeddings.weight")[0]
+        length = ops.gather(ops.shape_of(ids), _axes(1), np.int32(0))
+        first = ops.slice(ops.constant(places), _axes(0), length, _axes(1), _axes(0))
+        return self._norm(ops.add(words, first), name + "LayerNorm.")
+
+    def layer(self, hidden: Node, bias: Node, name: str) -> Node:
+        mixed = self._attention(hidden, bias, name + "attention.self.")
+        mixed = self._linear(mixed, name + "attention.output.dense.")
+        hidden = self._norm(ops.add(mixed, hidden), name + "attention.output.LayerNorm.")
+        inner = self._activate(self._linear(hidden, name + "intermediate.dense."))
+        outer = self._linear(inner, name + "output.dense.")
+        return self._norm(ops.add(outer, hidden), name + "output.LayerNorm.")
+
+    def _attention(self, hidden: Node, bias: Node, name: str) -> Node:
+        # Plain products and a softmax: the compiler fuses these into one kernel, which measured
+        # no slower than its scaled-dot-product operation.
+        size = self._architecture.hidden_size // self._architecture.num_attention_heads
+        query = self._heads(self._linear(hidden, name + "query.", scale=size**-0.5))
+        key = self._heads(self._linear(hidden, name + "key."))
+        value = self._heads(self._linear(hidden, name + "value."))
+        scores = ops.add(ops.matmul(query, key, False, True), bias)
+        mixed = ops.matmul(ops.softmax(scores, -1), value, False, False)
+        mixed = ops.transpose(mixed, _axes(0, 2, 1, 3))
+        return ops.reshape(mixed, _axes(0, 0, self._architecture.hidden_size), True)
+
+    def _heads(self, states: Node) -> Node:
+        heads = self._architecture.num_attention_heads
+        size = self._architecture.hidden_size // heads
+        return ops.transpose(ops.reshape(states, _axes(0, 0, heads, size), True), _axes(0, 2, 1, 3))
+
+    def _activate(self, states: Node) -> Node:
+        match self._architecture.hidden_act:
+            case "gelu":
+                return ops.gelu(states, "erf")
+            case "relu":
+                return ops.relu(states)
+            case _:
+                return ops.gelu(states, "tanh")
+
+    def _linear(self, states: Node, name: str, scale: float = 1.0) -> Node:
+        weight, bias = name + "weight", name + "bias"
+        if scale == 1.0:
+            return ops.add(
+                ops.matmul(states, self._constant(weight), False, True), self._constant(bias)
+            )
+        product = ops.matmul(
+            states, ops.constant(self._tensor(weight) * np.float32(scale)), False, True
+        )
+        return ops.add(product, ops.constant(self._tensor(bias) * np.float32(scale)))
+
+    def _norm(self, states: Node, name: str) -> Node:
+        epsilon = self._architecture.layer_norm_eps
+        norm = ops.mvn(states, _axes(-1), True, epsilon, "inside_sqrt")
+        scaled = ops.multiply(norm, self._constant(name + "weight"))
+        return ops.add(scaled, self._constant(name + "bias"))
+
+    def _constant(self, name: str) -> Node:
+        return ops.constant(self._tensor(name), shared_memory=True)
+
+    def _tensor(self, name: str) -> NDArray[np.float32]:
+        tensor = self._weights.get(self._prefix + name)
+        if tensor is None:
+            raise StartupError(f"The model's weights lack {name}; it is not a BERT-like encoder.")
+        return as_float32(tensor)
+
+
+def _inputs() -> tuple[Node, Node]:
+    ids = ops.parameter([-1, -1], np.int32, name="ids")
+    return ids, ops.parameter([-1, -1], np.float32, name="mask")
+
+
+def _pool(hidden: Node, mask: Node, pooling: Pooling) -> Node:
+    if pooling is Pooling.CLS:
+        return ops.gather(hidden, np.int32(0), np.int32(1))
+    weight = ops.unsqueeze(mask, _axes(2))
+    total = ops.reduce_sum(ops.multiply(hidden, weight), _axes(1), False)
+    return ops.divide(total, ops.reduce_sum(weight, _axes(1), False))
+
+
+def _axes(*numbers: int) -> Node:
+    return ops.constant(np.array(numbers, np.int64))

@@ -1,0 +1,76 @@
+"""The model's tokenizer: texts to token ids, with the place of each token in the text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tokenizers
+from numpy.typing import NDArray
+
+from groundwell.domain.errors import StartupError
+
+
+@dataclass(frozen=True, slots=True)
+class TokenizedText:
+    """One text as the model reads it.
+
+    `ids`: int32, special tokens included. `rows`: the positions in `ids` of the text's own
+    tokens. `spans`: their character spans in the text, as many as `rows`.
+    """
+
+    ids: NDArray[np.int32]
+    rows: NDArray[np.int32]
+    spans: tuple[tuple[int, int], ...]
+
+
+class ModelTokenizer:
+    """Reads tokenizer.json. Safe to use from several threads at once."""
+
+    def __init__(self, file: Path, max_tokens: int) -> None:
+        try:
+            text = file.read_text("utf-8")
+            self._whole = tokenizers.Tokenizer.from_str(text)
+            self._cutting = tokenizers.Tokenizer.from_str(text)
+        # The library raises nothing narrower for a file that it cannot read.
+        except Exception as error:
+            raise StartupError(f"{file} is not a readable tokenizer.") from error
+        for tokenizer in (self._whole, self._cutting):
+            tokenizer.no_padding()
+            tokenizer.no_truncation()
+        self._cutting.enable_truncation(max_tokens)
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """The character span of every token, however long the text, without special tokens."""
+        return self.spans_of([text])[0]
+
+    def spans_of(self, texts: list[str]) -> list[list[tuple[int, int]]]:
+        """`spans` of many texts at once."""
+        clean = [_encodable(text) for text in texts]
+        encodings = self._whole.encode_batch(clean, add_special_tokens=False)
+        return [list(encoding.offsets) for encoding in encodings]
+
+    def tokenize(self, texts: Sequence[str], prefix: str) -> list[TokenizedText]:
+        """Token ids as the model wants them: with the prefix, cut to its length."""
+        encodings = self._cutting.encode_batch([prefix + _encodable(text) for text in texts])
+        return [_tokenized(encoding, len(prefix)) for encoding in encodings]
+
+
+def _tokenized(encoding: tokenizers.Encoding, prefix_length: int) -> TokenizedText:
+    offsets = encoding.offsets
+    special = encoding.special_tokens_mask
+    rows = [
+        row for row, (start, _) in enumerate(offsets) if not special[row] and start >= prefix_length
+    ]
+    return TokenizedText(
+        np.array(encoding.ids, np.int32),
+        np.array(rows, np.int32),
+        tuple((offsets[row][0] - prefix_length, offsets[row][1] - prefix_length) for row in rows),
+    )
+
+
+def _encodable(text: str) -> str:
+    # A lone surrogate is no character; it becomes one question mark, so that spans stay right.
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,212 @@
+"""Fixtures: one Postgres for all tests, a fresh database where one is asked for, one running app.
+
+The app runs with everything real, in this process, its worker beside it. Tests share it and keep
+apart by making a tenant of their own, which also shows that tenants do not see each other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import psycopg
+import pytest
+import pytest_asyncio
+from fastapi import FastAPI
+
+from groundwell.bootstrap import open_services
+from groundwell.domain.api_keys import digest_api_key, make_api_key
+from groundwell.domain.documents import DEFAULT_COLLECTION, TenantId
+from groundwell.domain.identity import Scope
+from groundwell.main import create_app
+from groundwell.services import Services
+from groundwell.settings import Settings
+from groundwell.store.collections import ensure_collection
+from groundwell.store.database import Database
+from groundwell.store.embedded import EmbeddedPostgres
+from groundwell.store.identity import insert_key, insert_owner
+from groundwell.store.migrate import migrate
+
+TEMPLATE = "groundwell_template"
+TERMINAL = ("complete", "failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """A tenant with its owner and a key, and an HTTP client that uses the key."""
+
+    id: TenantId
+    user: UUID
+    key: str
+    http: httpx.AsyncClient
+
+
+MakeTenant = Callable[..., Awaitable[Tenant]]
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """The embedded server, with a migrated database to copy from."""
+    server = EmbeddedPostgres.open(tmp_path_factory.mktemp("postgres") / "data")
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {TEMPLATE}")
+    migrate(url_of(server, TEMPLATE))
+    yield server
+    server.close()
+
+
+def url_of(server: EmbeddedPostgres, database: str) -> str:
+    """The address of another database of the server."""
+    return server.server.get_uri(database=database)
+
+
+@pytest.fixture
+def database_url(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """A fresh, migrated, empty database."""
+    with fresh_database(postgres) as url:
+        yield url
+
+
+class fresh_database:  # noqa: N801 - reads as a statement
+    """A database that lives as long as the block."""
+
+    def __init__(self, server: EmbeddedPostgres) -> None:
+        self._server = server
+        self._name = f"test_{uuid4().hex}"
+
+    def __enter__(self) -> str:
+        with psycopg.connect(self._server.url, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {self._name} TEMPLATE {TEMPLATE}")
+        return url_of(self._server, self._name)
+
+    def __exit__(self, *_: object) -> None:
+        with psycopg.connect(self._server.url, autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {self._name} WITH (FORCE)")
+
+
+@pytest_asyncio.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """A pool on a fresh database, as the restricted role."""
+    pool = Database(database_url, min_size=1, max_size=4)
+    await pool.open()
+    yield pool
+    await pool.close()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def services(
+    postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Services]:
+    """The services of the shared app, with a worker that ingests."""
+    with fresh_database(postgres) as url:
+        settings = Settings(
+            data_dir=tmp_path_factory.mktemp("data"), database_url=url, load_samples=False
+        )
+        async with running_services(settings) as opened:
+            yield opened
+
+
+@asynccontextmanager
+async def running_services(settings: Settings) -> AsyncIterator[Services]:
+    """Open services and work on their jobs."""
+    async with open_services(settings) as opened:
+        working = asyncio.ensure_future(opened.jobs.run())
+        yield opened
+        working.cancel()
+        with suppress(asyncio.CancelledError):
+            await working
+
+
+@pytest_asyncio.fixture(scope="session")
+async def app(services: Services) -> AsyncIterator[FastAPI]:
+    """The ASGI application over the shared services."""
+
+    @asynccontextmanager
+    async def opening() -> AsyncIterator[Services]:
+        yield services
+
+    application = create_app(opening())
+    async with application.router.lifespan_context(application):
+        yield application
+
+
+@pytest_asyncio.fixture(scope="session")
+async def make_tenant(app: FastAPI, services: Services) -> AsyncIterator[MakeTenant]:
+    """Makes tenants with a key of the given scopes."""
+    clients: list[httpx.AsyncClient] = []
+
+    async def make(scopes: tuple[Scope, ...] = tuple(Scope)) -> Tenant:
+        tenant, key = TenantId(uuid4()), make_api_key()
+        async with services.database.transaction(tenant) as connection:
+            user = await insert_owner(connection, tenant, "test")
+            digest = digest_api_key(key, services.key_pepper)
+            await insert_key(connection, tenant, user, key.id, "test", digest, scopes)
+            await ensure_collection(connection, tenant, DEFAULT_COLLECTION, services.chunking)
+        client = httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=app, raise_app_exceptions=False),
+            base_url="http://groundwell.test",
+            headers={"Authorization": f"Bearer {key.text}"},
+            timeout=60,
+        )
+        clients.append(client)
+        return Tenant(tenant, user, key.text, client)
+
+    yield make
+    for client in clients:
+        await client.aclose()
+
+
+@pytest_asyncio.fixture
+async def tenant(make_tenant: MakeTenant) -> Tenant:
+    """A tenant of the test's own, with all scopes."""
+    return await make_tenant()
+
+
+async def upload(tenant: Tenant, name: str, content: bytes, **fields: str) -> httpx.Response:
+    """Upload a file."""
+    return await tenant.http.post("/api/v1/documents", files={"file": (name, content)}, data=fields)
+
+
+async def upload_texts(
+    tenant: Tenant, documents: list[dict[str, Any]], collection: str = DEFAULT_COLLECTION
+) -> list[str]:
+    """Send texts as a batch, wait until they are searchable, return their ids."""
+    response = await tenant.http.post(
+        "/api/v1/documents/batch", json=documents, params={"collection": collection}
+    )
+    assert response.status_code == 202, response.text
+    identities = [item["document_id"] for item in response.json()["documents"]]
+    for identity in identities:
+        document = await finished(tenant, identity, collection)
+        assert document["status"] == "complete", document
+    return identities
+
+
+async def finished(
+    tenant: Tenant, document_id: str, collection: str = DEFAULT_COLLECTION, seconds: float = 60
+) -> dict[str, Any]:
+    """The document once it is complete or failed."""
+    async with asyncio.timeout(seconds):
+        while True:
+            response = await tenant.http.get(
+                f"/api/v1/documents/{document_id}", params={"collection": collection}
+            )
+            assert response.status_code == 200, response.text
+            document: dict[str, Any] = response.json()
+            if document["status"] in TERMINAL:
+                return document
+            await asyncio.sleep(0.05)
+
+
+def data_folder(name: str) -> Path:
+    """A folder of measuring data beside the repository; skips the test where there is none."""
+    folder = Path(__file__).parents[2] / "shared" / "data" / name
+    if not folder.is_dir():
+        pytest.skip(f"measuring data '{name}' is not beside the repository")
+    return folder
