@@ -11,6 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from groundwell.adapters.blob_store.obstore import ObstoreBlobStore
 from groundwell.adapters.embedder.openai import OpenAIEmbedder
@@ -46,6 +47,8 @@ _CALIBRATION_LINES = 12
 async def open_services(settings: Settings) -> AsyncIterator[Services]:
     """Everything that a server or worker needs, opened in order and closed in reverse."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
+    # The matrices of a search are small: handing them to threads costs more than it gives.
+    threadpool_limits(limits=1, user_api="blas")
     async with AsyncExitStack() as stack:
         url = await open_database_url(settings, stack)
         await asyncio.to_thread(migrate, url)
@@ -102,7 +105,9 @@ def make_embedder(settings: Settings) -> Embedder:
         )
     threads = settings.model_threads or os.cpu_count() or 1
     return OpenVinoEmbedder(
-        find_model(settings.embedding_model, settings.data_dir), threads=threads
+        find_model(settings.embedding_model, settings.data_dir),
+        name=settings.embedding_model,
+        threads=threads,
     )
 
 

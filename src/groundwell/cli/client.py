@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
 from groundwell.domain.errors import GroundwellError, StartupError
 from groundwell.settings import load_settings
 
+# What a header can carry: a key with anything else would break the request, not be refused.
+_KEY = re.compile(r"[!-~]+")
 _TIMEOUT = httpx.Timeout(120.0, connect=5.0)
 
 
@@ -84,9 +88,14 @@ class Client:
                 "address with --url.",
                 code="no_server",
             ) from error
+        except httpx.TimeoutException as error:
+            raise StartupError(
+                f"The server at {self.url} does not answer in time.", code="connection_lost"
+            ) from error
         except httpx.HTTPError as error:
             raise StartupError(
-                f"The connection to {self.url} broke: {error}.", code="connection_lost"
+                f"The connection to {self.url} broke: {str(error).rstrip('.')}.",
+                code="connection_lost",
             ) from error
 
 
@@ -99,7 +108,14 @@ def connect(data_dir: Path | None, url: str | None, key: str | None) -> Iterator
     """
     settings = load_settings(data_dir=data_dir)
     address = url or find_server(settings.data_dir) or f"http://127.0.0.1:{settings.port}"
+    if not _is_web_address(address):
+        raise StartupError(
+            f"'{address}' is not an address of a server. Write it like http://127.0.0.1:8765.",
+            code="bad_address",
+        )
     credential = key or _read_key(settings.data_dir)
+    if not _KEY.fullmatch(credential):
+        raise StartupError("The API key holds characters that no key has.", code="bad_key")
     with httpx.Client(
         base_url=address,
         headers={"Authorization": f"Bearer {credential}"},
@@ -115,6 +131,14 @@ def find_server(data_dir: Path) -> str | None:
         return str(json.loads((data_dir / "server.json").read_text(encoding="utf-8"))["url"])
     except (OSError, ValueError, KeyError):
         return None
+
+
+def _is_web_address(address: str) -> bool:
+    try:
+        parts = urlsplit(address)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _read_key(data_dir: Path) -> str:

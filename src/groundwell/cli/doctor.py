@@ -2,49 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
-import platform
-import shutil
-import stat
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass
-from typing import Literal
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
-import httpx
-import psycopg
 import typer
 
-from groundwell.bootstrap import make_embedder, open_database_url
-from groundwell.cli.client import find_server
 from groundwell.cli.console import AsJson, DataDir, out, print_json
-from groundwell.domain.errors import GroundwellError
-from groundwell.settings import Settings, load_settings
 
-_LEAST_FREE_BYTES = 2 << 30
+if TYPE_CHECKING:
+    from groundwell.cli.checks import Finding
+
 _COLOURS = {"ok": "green", "warning": "yellow", "error": "red"}
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """The result of one check. `advice` says how to mend it."""
-
-    check: str
-    state: Literal["ok", "warning", "error"]
-    message: str
-    advice: str = ""
 
 
 def doctor(data_dir: DataDir = None, *, as_json: AsJson = False) -> None:
     """Check that everything Groundwell needs is there."""
-    settings = load_settings(data_dir=data_dir)
-    findings = [finding for check in _CHECKS for finding in check(settings)]
+    # The checks open the model and the database; other commands should not wait for either.
+    from groundwell.cli.checks import examine  # noqa: PLC0415 - slow, see above
+
+    findings: list[Finding] = []
+    for finding in examine(data_dir):
+        findings.append(finding)
+        if not as_json:
+            _show(finding)
     if as_json:
         print_json([asdict(finding) for finding in findings])
-    else:
-        for finding in findings:
-            _show(finding)
     if any(finding.state == "error" for finding in findings):
         raise typer.Exit(1)
 
@@ -55,110 +37,3 @@ def _show(finding: Finding) -> None:
     out.print(finding.message, markup=False)
     if finding.advice:
         out.print(f"{'':20}{finding.advice}", markup=False)
-
-
-def _check_system(settings: Settings) -> Iterator[Finding]:
-    del settings
-    yield Finding(
-        "python", "ok", f"{platform.python_version()} at {sys.executable}, {platform.machine()}"
-    )
-
-
-def _check_data_dir(settings: Settings) -> Iterator[Finding]:
-    folder = settings.data_dir
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".doctor"
-        probe.write_bytes(b"")
-        probe.unlink()
-    except OSError as error:
-        yield Finding(
-            "data folder",
-            "error",
-            f"{folder} cannot be written: {error.strerror}.",
-            "Choose another one with --data-dir or GROUNDWELL_DATA_DIR.",
-        )
-        return
-    free = shutil.disk_usage(folder).free
-    text = f"{folder}, {free / (1 << 30):.1f} GiB free"
-    if free < _LEAST_FREE_BYTES:
-        yield Finding("data folder", "warning", text, "Make room: less than 2 GiB is little.")
-    else:
-        yield Finding("data folder", "ok", text)
-    for name in ("owner.key", "secret.key"):
-        path = folder / name
-        if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
-            yield Finding("keys", "error", f"Others can read {path}.", f"Run: chmod 600 '{path}'")
-
-
-def _check_database(settings: Settings) -> Iterator[Finding]:
-    async def version() -> str:
-        async with AsyncExitStack() as stack:
-            url = await open_database_url(settings, stack)
-            with psycopg.connect(url, connect_timeout=5) as connection:
-                row = connection.execute(
-                    "SELECT current_setting('server_version'), (SELECT default_version"
-                    " FROM pg_available_extensions WHERE name = 'vector')"
-                ).fetchone()
-        assert row is not None, "a SELECT of two values gives a row"
-        if row[1] is None:
-            raise psycopg.OperationalError("the extension pgvector is not installed there")
-        return f"PostgreSQL {row[0]}, pgvector {row[1]}"
-
-    kind = "embedded" if settings.database_url is None else "DATABASE_URL"
-    try:
-        yield Finding("database", "ok", f"{asyncio.run(version())} ({kind})")
-    except (GroundwellError, psycopg.Error, OSError) as error:
-        advice = (
-            "See the log in the data folder under postgres/log."
-            if settings.database_url is None
-            else "Check DATABASE_URL; the server must be Postgres 16 or newer with pgvector 0.8."
-        )
-        yield Finding("database", "error", str(error).strip(), advice)
-
-
-def _check_model(settings: Settings) -> Iterator[Finding]:
-    try:
-        embedder = make_embedder(settings)
-    except GroundwellError as error:
-        yield Finding("model", "error", error.detail, "Run `make setup`, which fetches it.")
-        return
-    asyncio.run(embedder.close())
-    yield Finding(
-        "model", "ok", f"{embedder.model}, {embedder.dimension} dimensions, {settings.embedder}"
-    )
-
-
-def _check_recognition(settings: Settings) -> Iterator[Finding]:
-    del settings
-    if shutil.which("tesseract"):
-        yield Finding("tesseract", "ok", "scanned PDFs can be read")
-    else:
-        yield Finding(
-            "tesseract",
-            "warning",
-            "Tesseract is not installed: scanned PDFs will fail with no_text.",
-            "Install it: apt install tesseract-ocr, or brew install tesseract.",
-        )
-
-
-def _check_server(settings: Settings) -> Iterator[Finding]:
-    address = find_server(settings.data_dir)
-    if address is None:
-        yield Finding("server", "ok", "not running (start it with `groundwell serve`)")
-        return
-    try:
-        health = httpx.get(f"{address}/health", timeout=5, trust_env=False).json()
-        yield Finding("server", "ok", f"{address}, {health['status']}")
-    except (httpx.HTTPError, ValueError, KeyError) as error:
-        yield Finding("server", "warning", f"{address} does not answer: {error}", "Start it again.")
-
-
-_CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
-    _check_system,
-    _check_data_dir,
-    _check_database,
-    _check_model,
-    _check_recognition,
-    _check_server,
-)

@@ -53,7 +53,7 @@ def ingest(
         print_json(summary)
     else:
         _report(summary)
-    if summary["accepted"] == 0 and summary["refused"]:
+    if (summary["refused"] or summary["failed"]) and not _done(summary):
         raise typer.Exit(1)
 
 
@@ -80,9 +80,9 @@ class _Run:
             except ServerError as error:
                 if error.code in ("unauthenticated", "insufficient_scope"):
                     raise
-                self._refused.append(
-                    {"file": str(path), "code": error.code, "message": error.detail}
-                )
+                self._refuse(path, error.code, error.detail)
+            except OSError as error:
+                self._refuse(path, "unreadable", f"The file cannot be read: {error.strerror}.")
             self._progress.advance(task)
 
     def send_corpus(self, folder: Path) -> None:
@@ -124,6 +124,9 @@ class _Run:
             "failed": self._failed,
             "seconds": round(seconds, 3),
         }
+
+    def _refuse(self, path: Path, code: str, message: str) -> None:
+        self._refused.append({"file": str(path), "code": code, "message": message})
 
     def _note(self, accepted: dict[str, Any]) -> None:
         self._sent.add(accepted["document_id"])
@@ -173,15 +176,19 @@ def _find_files(paths: list[Path]) -> list[Path]:
 
 
 def _report(summary: dict[str, Any]) -> None:
-    done = summary["accepted"] - len(summary["failed"])
     out.print(
-        f"[bold]{done}[/] documents in collection [bold]{summary['collection']}[/]"
+        f"[bold]{_done(summary)}[/] documents in collection [bold]{summary['collection']}[/]"
         f" ({summary['new_or_changed']} new or changed, {summary['seconds']:.1f} s)"
     )
     for kind, style in (("refused", "yellow"), ("failed", "red")):
         for problem in summary[kind]:
             out.print(f"  {kind}  ", style=style, end="")
             out.print(f"{problem['file']}: {problem['message']} ({problem['code']})", markup=False)
+
+
+def _done(summary: dict[str, Any]) -> int:
+    done: int = summary["accepted"] - len(summary["failed"])
+    return done
 
 
 def _progress() -> Progress:

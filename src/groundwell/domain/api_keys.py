@@ -7,6 +7,7 @@ without asking the database. 256 random bits need no slow hash: an HMAC is store
 from __future__ import annotations
 
 import hmac
+import re
 import secrets
 import zlib
 from dataclasses import dataclass
@@ -14,7 +15,9 @@ from dataclasses import dataclass
 _PREFIX = "gw"
 _ID_BYTES = 8
 _SECRET_BYTES = 32
-_LENGTH = len("gw___") + 2 * _ID_BYTES + 2 * _SECRET_BYTES + 8
+_FORM = re.compile(
+    rf"({_PREFIX}_([0-9a-f]{{{2 * _ID_BYTES}}})_[0-9a-f]{{{2 * _SECRET_BYTES}}})_([0-9a-f]{{8}})"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +37,11 @@ def make_api_key() -> ApiKey:
 
 def read_api_key(text: str) -> ApiKey | None:
     """The key that was presented, or None when it cannot be one."""
-    if len(text) != _LENGTH or not text.isascii():
+    match = _FORM.fullmatch(text)
+    if match is None:
         return None
-    body, _, checksum = text.rpartition("_")
-    parts = body.split("_")
-    if len(parts) != len(("prefix", "id", "secret")) or parts[0] != _PREFIX:
-        return None
-    return ApiKey(parts[1], text) if checksum == _checksum(body) else None
+    body, identity, checksum = match.groups()
+    return ApiKey(identity, text) if checksum == _checksum(body) else None
 
 
 def digest_api_key(key: ApiKey, pepper: bytes) -> bytes:

@@ -81,8 +81,7 @@ class Answerer:
         yield SourcesFound(response.results)
         model = self._language_model
         if model is None or not response.results:
-            told = _told(await extract(query, response, self._embedder, pages))
-            for event in told:
+            for event in _told(await extract(query, response, self._embedder, pages)):
                 yield event
             return
         prompt = make_prompt(query, response.results, history)
@@ -97,8 +96,7 @@ class Answerer:
         except (ProviderError, UnavailableError):
             if has_begun:
                 raise
-            answer = await self._fall_back(query, response, pages, is_model_away=True)
-            for event in _told(answer):
+            for event in _told(await self._fall_back(query, response, pages, is_model_away=True)):
                 yield event
             return
         for event in draft.close():

@@ -43,6 +43,14 @@ class Problem(BaseModel):
     errors: list[FieldProblem] | None = None
 
 
+class UnsupportedMediaTypeError(GroundwellError):
+    """The request's content type is not one that this address reads."""
+
+    status = 415
+    default_code = "unsupported_media_type"
+    title = "Unsupported media type"
+
+
 def problem_of(error: GroundwellError, request_id: str) -> Problem:
     """The problem document of one of our own errors."""
     return Problem(
@@ -58,7 +66,8 @@ def problem_of(error: GroundwellError, request_id: str) -> Problem:
 
 def problem_response(problem: Problem) -> Response:
     """A response that carries the problem."""
-    headers: dict[str, str] = {}
+    # The last resort for unexpected errors stands outside the guard, which marks all else.
+    headers = {"X-Request-ID": problem.instance, "X-Content-Type-Options": "nosniff"}
     if problem.retry_after is not None:
         headers["Retry-After"] = str(problem.retry_after)
     if problem.status == HTTPStatus.UNAUTHORIZED:
@@ -87,9 +96,11 @@ async def _on_groundwell_error(request: Request, error: Exception) -> Response:
 
 async def _on_validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    problems = [_field_problem(item) for item in error.errors()]
+    problems = [_field_problem(item) for item in error.errors()[:_MOST_FIELD_PROBLEMS]]
     is_unreadable = any(problem.code == "json_invalid" for problem in problems)
     first = problems[0]
+    if first.pointer == "/body" and not is_unreadable and not _claims_json(request):
+        return problem_response(problem_of(_not_json(), request_id_of(request)))
     detail = (
         "The body is not valid JSON. NaN, Infinity and lone surrogates are not JSON."
         if is_unreadable
@@ -139,6 +150,15 @@ async def _on_unexpected(request: Request, error: Exception) -> Response:
     return problem_response(problem)
 
 
+# A hostile body can be wrong in a million places, and the names of its fields can be long.
+_MOST_FIELD_PROBLEMS = 20
+_POINTER_CHARACTERS = 200
+# The library's words for these repeat a part of what was sent, or speak of its insides.
+_MESSAGES = {
+    "uuid_parsing": "Input should be a valid UUID",
+    "value_error": "Input should be a file",
+}
+
 _DETAILS = {
     HTTPStatus.NOT_FOUND: "There is nothing at this address.",
     HTTPStatus.METHOD_NOT_ALLOWED: "This address does not take that method.",
@@ -151,10 +171,26 @@ def _code(status: HTTPStatus) -> str:
     return status.phrase.lower().replace(" ", "_").replace("-", "_")
 
 
+def _claims_json(request: Request) -> bool:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return media_type == "application/json" or media_type.endswith("+json")
+
+
+def _not_json() -> UnsupportedMediaTypeError:
+    return UnsupportedMediaTypeError(
+        "Send the body as JSON, with the header Content-Type: application/json."
+    )
+
+
 def _field_problem(item: dict[str, Any]) -> FieldProblem:
     place: Sequence[str | int] = item.get("loc", ())
+    code = str(item.get("type", "invalid"))
     return FieldProblem(
-        pointer="".join(f"/{part}" for part in place),
-        code=str(item.get("type", "invalid")),
-        message=str(item.get("msg", "Invalid value")),
+        pointer="".join(f"/{_escape(part)}" for part in place)[:_POINTER_CHARACTERS],
+        code=code,
+        message=_MESSAGES.get(code) or str(item.get("msg", "Invalid value")),
     )
+
+
+def _escape(part: str | int) -> str:
+    return str(part).replace("~", "~0").replace("/", "~1")

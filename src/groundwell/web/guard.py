@@ -23,6 +23,8 @@ _UPLOADS = frozenset({"/api/v1/documents", "/documents"})
 _BATCHES = frozenset({"/api/v1/documents/batch", "/documents/batch"})
 # Room for the parts of a form around the file.
 _FORM_BYTES = 1 << 20
+# Longer numbers are over every limit, and Python refuses to read very long ones.
+_LENGTH_DIGITS = 18
 
 
 class RequestGuard:
@@ -99,5 +101,5 @@ def _body_limit(path: str, limits: Limits) -> int:
 
 def _check_length(headers: Headers, limit: int) -> None:
     length = headers.get("content-length", "0")
-    if length.isdecimal() and int(length) > limit:
+    if length.isdecimal() and (len(length) > _LENGTH_DIGITS or int(length) > limit):
         raise TooLargeError(f"The request is larger than {limit} bytes, which is the limit here.")

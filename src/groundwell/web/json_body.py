@@ -10,6 +10,16 @@ import orjson
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
+from groundwell.domain.errors import GroundwellError
+
+
+class UnreadableJsonError(GroundwellError):
+    """A body, or a line of one, that is not JSON."""
+
+    status = 400
+    default_code = "invalid_json"
+    title = "Unreadable request"
+
 
 def read_json(data: bytes) -> Any:  # noqa: ANN401 - JSON is anything until a schema has checked it
     """Parse a body. Raises json.JSONDecodeError for NaN, infinities, lone surrogates and NUL.
@@ -23,11 +33,18 @@ def read_json(data: bytes) -> Any:  # noqa: ANN401 - JSON is anything until a sc
 
 
 def _has_nul(value: object) -> bool:
-    if isinstance(value, str):
-        return "\0" in value
-    if isinstance(value, dict):
-        return any(_has_nul(key) or _has_nul(item) for key, item in value.items())
-    return isinstance(value, list) and any(_has_nul(item) for item in value)
+    # Without recursion: the parser takes a thousand levels, which is more than Python's stack does.
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            waiting += item.keys()
+            waiting += item.values()
+        elif isinstance(item, list):
+            waiting += item
+        elif isinstance(item, str) and "\0" in item:
+            return True
+    return False
 
 
 class _StrictRequest(Request):

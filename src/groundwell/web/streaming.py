@@ -9,9 +9,9 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from fastapi import Request
 from fastapi.responses import StreamingResponse
+from pydantic_core import to_json
 
 from groundwell.domain.errors import GroundwellError
 from groundwell.web.errors import problem_of, request_id_of
@@ -29,8 +29,8 @@ class Event:
     data: Mapping[str, Any]
 
     def encode(self) -> bytes:
-        """The event as it goes over the wire."""
-        return b"event: %s\ndata: %s\n\n" % (self.name.encode(), orjson.dumps(self.data))
+        """The event as it goes over the wire. Integers of any size can stand in metadata."""
+        return b"event: %s\ndata: %s\n\n" % (self.name.encode(), to_json(self.data))
 
 
 def event_stream(request: Request, events: AsyncIterator[Event]) -> StreamingResponse:

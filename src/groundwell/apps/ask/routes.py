@@ -23,6 +23,7 @@ from groundwell.domain.answers import (
     TextDelta,
 )
 from groundwell.domain.errors import ProviderError
+from groundwell.domain.filters import parse_filter
 from groundwell.domain.identity import Principal
 from groundwell.services import Services
 from groundwell.web.deps import App, Reader
@@ -55,7 +56,7 @@ async def ask(
         query=body.query,
         collection=body.collection,
         conversation=_known(body.conversation_id),
-        filter=body.filter,
+        filter=parse_filter(body.filter),
         passages=body.passages,
         threshold=body.threshold,
     )
@@ -73,7 +74,6 @@ async def query(
         query=body.query,
         collection=body.collection,
         conversation=_known(body.conversation_id),
-        filter={},
     )
     return await _respond(request, app, caller, question, wants_stream=body.stream)
 

@@ -19,11 +19,11 @@ from groundwell.domain.answers import (
 )
 from groundwell.domain.chunks import ChunkId
 from groundwell.domain.documents import JsonValue, PageSpan
-from groundwell.domain.filters import parse_filter
+from groundwell.domain.filters import Filter
 from groundwell.domain.identity import Principal
 from groundwell.domain.search import SearchRequest, SearchResult
 from groundwell.services import Services
-from groundwell.store import conversations
+from groundwell.store import collections, conversations
 from groundwell.store.passages import load_pages
 
 _HISTORY_MESSAGES = 10
@@ -37,7 +37,7 @@ class Question:
     query: str
     collection: str
     conversation: ConversationId | None
-    filter: Mapping[str, JsonValue]
+    filter: Filter | None = None
     passages: int | None = None
     threshold: float | None = None
 
@@ -45,8 +45,12 @@ class Question:
 async def open_conversation(
     services: Services, caller: Principal, question: Question
 ) -> tuple[ConversationId, list[ChatMessage]]:
-    """The question's conversation, begun if need be, and what was said in it before."""
+    """The question's conversation, begun if need be, and what was said in it before.
+
+    Raises NotFoundError for an unknown collection, before anything is begun or streamed.
+    """
     async with services.database.transaction(caller.tenant) as connection:
+        await collections.get_collection(connection, question.collection)
         if question.conversation is None:
             title = " ".join(question.query.split())[:_TITLE_CHARACTERS]
             begun = await conversations.insert_conversation(
@@ -77,7 +81,7 @@ async def ask(
             threshold=services.answers.threshold
             if question.threshold is None
             else question.threshold,
-            filter=parse_filter(question.filter),
+            filter=question.filter,
         )
     )
     pages = _Pages(

@@ -3,47 +3,60 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from fastapi import Request
 from pydantic import TypeAdapter, ValidationError
 
 from groundwell.apps.library.schemas import BatchDocument
 from groundwell.domain.errors import InvalidInputError
-from groundwell.web.json_body import read_json
+from groundwell.web.json_body import UnreadableJsonError, read_json
 
 _LINES = ("application/x-ndjson", "application/jsonl", "application/x-jsonlines")
 _LIST: TypeAdapter[list[BatchDocument]] = TypeAdapter(list[BatchDocument])
+_PLACE_CHARACTERS = 80
+
+BATCH_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {"type": "array", "items": BatchDocument.model_json_schema()}
+            },
+            _LINES[0]: {"schema": {"type": "string"}},
+        },
+    }
+}
+"""The body for the OpenAPI document: FastAPI does not see what `read_batch` reads."""
 
 
 async def read_batch(request: Request) -> list[BatchDocument]:
-    """The documents of the body. Raises InvalidInputError that names the place of a mistake."""
+    """The documents of the body. Raises an error that names the place of a mistake."""
     data = await request.body()
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type in _LINES:
-        items: object = [
-            _parse(line, f"Line {number}")
-            for number, line in enumerate(data.splitlines(), start=1)
-            if line.strip()
-        ]
-    else:
-        items = _parse(data, "The body")
-        if not isinstance(items, list):
-            raise InvalidInputError("The body must be a JSON list of documents.")
+        lines = [(n, line) for n, line in enumerate(data.splitlines(), start=1) if line.strip()]
+        items = [_parse(line, f"Line {number}") for number, line in lines]
+        return _check(items, [f"Line {number}" for number, _ in lines])
+    body = _parse(data, "The body")
+    if not isinstance(body, list):
+        raise InvalidInputError("The body must be a JSON list of documents.")
+    return _check(body, [f"Document {index}" for index in range(len(body))])
+
+
+def _check(items: list[object], places: Sequence[str]) -> list[BatchDocument]:
     try:
         return _LIST.validate_python(items)
     except ValidationError as error:
-        first = error.errors()[0]
+        first = error.errors(include_url=False, include_input=False)[0]
         index, *field = first["loc"]
-        place = ".".join(map(str, field)) or "it"
-        raise InvalidInputError(
-            f"Document {index}, {place}: {first['msg']}.", code="validation_failed"
-        ) from error
+        name = ".".join(map(str, field))[:_PLACE_CHARACTERS]
+        place = f"{places[int(index)]}, {name}" if name else places[int(index)]
+        raise InvalidInputError(f"{place}: {first['msg']}.", code="validation_failed") from error
 
 
 def _parse(data: bytes, place: str) -> object:
     try:
         return read_json(data)
     except json.JSONDecodeError as error:
-        raise InvalidInputError(
-            f"{place} is not valid JSON: {error.msg}.", code="invalid_json"
-        ) from error
+        raise UnreadableJsonError(f"{place} is not valid JSON: {error.msg}.") from error

@@ -12,7 +12,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from groundwell.apps.library import service
-from groundwell.apps.library.batch import read_batch
+from groundwell.apps.library.batch import BATCH_BODY, read_batch
 from groundwell.apps.library.schemas import (
     AcceptedOut,
     BatchDocument,
@@ -75,7 +75,7 @@ async def upload_document(
     return _accepted(accepted)
 
 
-@router.post("/batch", status_code=202, summary="Send many texts at once")
+@router.post("/batch", status_code=202, summary="Send many texts at once", openapi_extra=BATCH_BODY)
 async def upload_batch(
     app: App,
     caller: Writer,
@@ -105,23 +105,8 @@ async def list_documents(
     )
 
 
-@router.get("/{document_id}", summary="Read a document's state")
-async def get_document(
-    app: App, caller: Reader, document_id: str, collection: InCollection = None
-) -> DocumentOut:
-    """Where the document stands, and why it failed if it did."""
-    return DocumentOut.of(await service.get_document(app, caller.tenant, document_id, collection))
-
-
-@router.delete("/{document_id}", status_code=204, summary="Delete a document")
-async def delete_document(
-    app: App, caller: Writer, document_id: str, collection: InCollection = None
-) -> None:
-    """Remove the document with its text, vectors and original bytes."""
-    await service.delete(app, caller.tenant, document_id, collection)
-
-
-@router.get("/{document_id}/text", summary="Read a document's text")
+# An id may contain slashes, so that the longer addresses have to be tried first.
+@router.get("/{document_id:path}/text", summary="Read a document's text")
 async def get_text(
     app: App, caller: Reader, document_id: str, collection: InCollection = None
 ) -> TextOut:
@@ -132,7 +117,7 @@ async def get_text(
     return TextOut.of(document.id, version, text, pages)
 
 
-@router.get("/{document_id}/content", summary="Download a document's original")
+@router.get("/{document_id:path}/content", summary="Download a document's original")
 async def get_content(
     app: App, caller: Reader, document_id: str, collection: InCollection = None
 ) -> StreamingResponse:
@@ -148,7 +133,7 @@ async def get_content(
     )
 
 
-@router.get("/{document_id}/events", summary="Follow a document's ingestion")
+@router.get("/{document_id:path}/events", summary="Follow a document's ingestion")
 async def follow_document(
     request: Request, app: App, caller: Reader, document_id: str, collection: InCollection = None
 ) -> StreamingResponse:
@@ -160,6 +145,22 @@ async def follow_document(
             yield Event("progress", DocumentOut.of(document).model_dump(mode="json"))
 
     return event_stream(request, events())
+
+
+@router.get("/{document_id:path}", summary="Read a document's state")
+async def get_document(
+    app: App, caller: Reader, document_id: str, collection: InCollection = None
+) -> DocumentOut:
+    """Where the document stands, and why it failed if it did."""
+    return DocumentOut.of(await service.get_document(app, caller.tenant, document_id, collection))
+
+
+@router.delete("/{document_id:path}", status_code=204, summary="Delete a document")
+async def delete_document(
+    app: App, caller: Writer, document_id: str, collection: InCollection = None
+) -> None:
+    """Remove the document with its text, vectors and original bytes."""
+    await service.delete(app, caller.tenant, document_id, collection)
 
 
 _METADATA: TypeAdapter[dict[str, JsonValue]] = TypeAdapter(dict[str, JsonValue])

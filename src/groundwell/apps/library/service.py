@@ -52,10 +52,10 @@ async def list_documents(
         scope = None
         if collection is not None:
             scope = (await collections.get_collection(connection, collection)).id
-        found = await documents.list_documents(connection, scope, status, after, limit)
+        found = await documents.list_documents(connection, scope, status, after, limit + 1)
         counts = await documents.count_documents(connection, scope)
-    has_more = len(found) == limit
-    return DocumentPage(found, _write_cursor(found[-1]) if has_more else None, counts)
+    page = found[:limit]
+    return DocumentPage(page, _write_cursor(page[-1]) if len(found) > limit else None, counts)
 
 
 async def get_document(
@@ -95,7 +95,9 @@ async def get_content(
         document = await documents.get_document(connection, document_id, collection)
         blob, filename, media_type, text = await documents.find_content(connection, document.uid)
     pieces = _encoded(text or "") if blob is None else services.blobs.stream(blob)
-    return Content(filename, media_type, pieces)
+    # Whatever is wrong with the file has to come out while an error can still be answered.
+    first = await anext(pieces, b"")
+    return Content(filename, media_type, _rejoined(first, pieces))
 
 
 async def watch_document(
@@ -141,6 +143,12 @@ async def delete_collection(services: Services, tenant: TenantId, name: str) -> 
     async with services.database.transaction(tenant) as connection:
         blobs = await collections.delete_collection(connection, name)
     await clear_blobs(services.database, services.blobs, blobs)
+
+
+async def _rejoined(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for piece in rest:
+        yield piece
 
 
 async def _encoded(text: str) -> AsyncIterator[bytes]:

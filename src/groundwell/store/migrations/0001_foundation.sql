@@ -345,3 +345,4 @@ ALTER FUNCTION search_keyword OWNER TO groundwell_search;
 REVOKE ALL ON FUNCTION find_api_key, find_first_owner, is_blob_used, search_keyword FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION find_api_key, find_first_owner, is_blob_used, search_keyword
     TO groundwell_app;
+REVOKE CREATE ON SCHEMA groundwell FROM groundwell_search;

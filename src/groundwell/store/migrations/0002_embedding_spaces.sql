@@ -139,9 +139,11 @@ BEGIN
         vectors || '_exact');
 
     EXECUTE format($sql$
+        GRANT CREATE ON SCHEMA groundwell TO groundwell_search;
         ALTER FUNCTION %1$I OWNER TO groundwell_search;
         ALTER FUNCTION %2$I OWNER TO groundwell_search;
         ALTER FUNCTION %3$I OWNER TO groundwell_search;
+        REVOKE CREATE ON SCHEMA groundwell FROM groundwell_search;
         REVOKE ALL ON FUNCTION %1$I, %2$I, %3$I FROM PUBLIC;
         GRANT EXECUTE ON FUNCTION %1$I, %2$I, %3$I TO groundwell_app;
     $sql$, vectors || '_graph', vectors || '_exact', vectors || '_search');

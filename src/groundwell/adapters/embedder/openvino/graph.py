@@ -9,27 +9,32 @@ The architecture: Devlin et al., BERT, 2019 (arXiv:1810.04805).
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-import openvino as ov
 from numpy.typing import NDArray
-from openvino import opset13 as ops
 
 from groundwell.adapters.embedder.openvino.recipe import Architecture, Pooling, Recipe
-from groundwell.adapters.embedder.openvino.weights import as_float32, find_onnx, map_weights
+from groundwell.adapters.embedder.openvino.tensors import as_float32, map_weights
 from groundwell.domain.errors import StartupError
 
-# OpenVINO's Python package carries no types for nodes of a graph.
+# Imported by name because its type stubs do not export what the package exports.
+ov: Any = importlib.import_module("openvino")
+ops: Any = importlib.import_module("openvino.opset13")
+
 Node: TypeAlias = Any
+Graph: TypeAlias = Any
+Core: TypeAlias = Any
 
 _MASKED_SCORE = -10_000.0
+_ONNX_FILES = ("onnx/model.onnx", "model.onnx")
 _PREFIXES = ("", "bert.", "roberta.")
 
 
-def load_graph(folder: Path, recipe: Recipe, core: ov.Core) -> ov.Model:
+def load_graph(folder: Path, recipe: Recipe, core: Core) -> Graph:
     """The model's graph, from model.safetensors or else from its ONNX file.
 
     Errors: StartupError when the weights are damaged or are not those of the architecture.
@@ -37,13 +42,13 @@ def load_graph(folder: Path, recipe: Recipe, core: ov.Core) -> ov.Model:
     file = folder / "model.safetensors"
     if file.is_file():
         return build_graph(map_weights(file), recipe)
-    onnx = find_onnx(folder)
+    onnx = next((folder / name for name in _ONNX_FILES if (folder / name).is_file()), None)
     if onnx is None:
         raise StartupError(f"{folder} holds neither model.safetensors nor model.onnx.")
     return read_onnx(onnx, recipe, core)
 
 
-def build_graph(weights: Mapping[str, NDArray[np.generic]], recipe: Recipe) -> ov.Model:
+def build_graph(weights: Mapping[str, NDArray[np.generic]], recipe: Recipe) -> Graph:
     """The graph of a BERT-like encoder.
 
     Errors: StartupError when a tensor is missing or has another shape than config.json says.
@@ -63,7 +68,7 @@ def build_graph(weights: Mapping[str, NDArray[np.generic]], recipe: Recipe) -> o
     return ov.Model([_pool(hidden, mask, recipe.pooling), hidden], [ids, mask], "encoder")
 
 
-def read_onnx(file: Path, recipe: Recipe, core: ov.Core) -> ov.Model:
+def read_onnx(file: Path, recipe: Recipe, core: Core) -> Graph:
     """The same graph around an exported model, which pools nothing itself.
 
     Errors: StartupError when the file cannot be read or has other inputs or outputs than an
@@ -87,7 +92,8 @@ def read_onnx(file: Path, recipe: Recipe, core: ov.Core) -> ov.Model:
     states = hidden.get_node().input_value(0)
     for parameter in model.get_parameters():
         parameter.output(0).replace(feeds[parameter.output(0).any_name].output(0))
-    return ov.Model([_pool(states, mask, recipe.pooling), states], [ids, mask], "encoder")
+    pooled = _pool(states, mask, recipe.pooling).output(0)
+    return ov.Model([pooled, states], [ids, mask], "encoder")
 
 
 class _Parts:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
-import openvino as ov
 
-from groundwell.adapters.embedder.openvino.graph import load_graph
+from groundwell.adapters.embedder.openvino.graph import load_graph, ov
 from groundwell.adapters.embedder.openvino.recipe import Recipe
 from groundwell.adapters.embedder.openvino.tokenization import TokenizedText
 from groundwell.domain.chunks import Encoding
 from groundwell.domain.errors import StartupError
+
+CompiledModel: TypeAlias = Any
 
 BATCH_TOKENS = 1024
 """Padded tokens of a batch: enough for full speed, few enough that a query waits briefly."""
@@ -22,7 +24,7 @@ _FINE_LENGTH = 32
 _SMALLEST_NORM = 1e-12
 
 
-def compile_model(folder: Path, recipe: Recipe, threads: int) -> tuple[ov.CompiledModel, int]:
+def compile_model(folder: Path, recipe: Recipe, threads: int) -> tuple[CompiledModel, int]:
     """Compile for this processor; returns the model and how many batches it runs at once.
 
     bfloat16 where the processor multiplies it natively (cosine to float32 at least 0.9999),
@@ -49,7 +51,7 @@ def compile_model(folder: Path, recipe: Recipe, threads: int) -> tuple[ov.Compil
 class Runner:
     """Runs batches one after the other; one for each lane, used by one thread at a time."""
 
-    def __init__(self, model: ov.CompiledModel, pad_id: int) -> None:
+    def __init__(self, model: CompiledModel, pad_id: int) -> None:
         self._request = model.create_infer_request()
         self._pad_id = pad_id
 

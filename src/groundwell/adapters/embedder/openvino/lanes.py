@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from threading import Condition, Lock, Thread
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from groundwell.adapters.embedder.openvino.inference import Runner, cut_batches
 from groundwell.adapters.embedder.openvino.tokenization import TokenizedText
@@ -116,8 +116,10 @@ class Lanes:
         refusal = _closed()
         for query in self._queries:
             _fail(query.future, refusal)
-        for waiting in (*self._batches, *self._windows):
-            _fail(waiting.order.future, refusal)
+        orders = [batch.order for batch in self._batches]
+        orders += [window.order for window in self._windows]
+        for order in orders:
+            _fail(order.future, refusal)
         self._queries.clear()
         self._batches.clear()
         self._windows.clear()
@@ -130,15 +132,12 @@ class Lanes:
         while (work := self._take()) is not None:
             try:
                 self._perform(work, runner)
-            except Exception:
+            except (RuntimeError, ValueError, TypeError, MemoryError):
                 # The lane must outlive any text; the caller gets the error.
                 _log.exception("the embedding model failed")
                 failure = ProviderError("The embedding model failed; the server's log says why.")
-                if isinstance(work, list):
-                    for query in work:
-                        _fail(query.future, failure)
-                else:
-                    _fail(work.order.future, failure)
+                for future in _futures_of(work):
+                    _fail(future, failure)
 
     def _take(self) -> _Work | None:
         with self._has_work:
@@ -146,14 +145,17 @@ class Lanes:
                 if self._queries:
                     count = min(len(self._queries), _MOST_QUERIES)
                     return [self._queries.popleft() for _ in range(count)]
-                waiting = self._batches or self._windows
-                if waiting:
-                    work = waiting.popleft()
-                    if not work.order.future.done():
-                        return work
-                else:
+                work = self._next_passages()
+                if work is None:
                     self._has_work.wait()
+                elif not work.order.future.done():
+                    return work
         return None
+
+    def _next_passages(self) -> _Window | _Batch | None:
+        if self._batches:
+            return self._batches.popleft()
+        return self._windows.popleft() if self._windows else None
 
     def _perform(self, work: _Work, runner: Runner) -> None:
         match work:
@@ -174,8 +176,12 @@ class Lanes:
                 order.finish(indices, runner.run(texts))
 
 
+def _futures_of(work: _Work) -> list[Future[Any]]:
+    return [query.future for query in work] if isinstance(work, list) else [work.order.future]
+
+
 def _settle(future: Future[_T], result: _T) -> None:
-    # False when the caller has gone away in the meantime.
+    # The caller may have gone away in the meantime.
     if future.set_running_or_notify_cancel():
         future.set_result(result)
 

@@ -1,0 +1,185 @@
+"""A tenant's collection in a real database, and a small stand-in for the model."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b, sha256
+from uuid import uuid4
+
+import numpy as np
+
+from groundwell.domain.analysis import analyse
+from groundwell.domain.chunks import Chunk, EncodedChunk, Encoding, Floats
+from groundwell.domain.documents import CollectionId, Metadata, TenantId
+from groundwell.domain.errors import GroundwellError
+from groundwell.domain.late_interaction import centre_and_pack
+from groundwell.domain.search import AnalysedQuery, IndexScope
+from groundwell.store.chunks import IndexedDocument, swap_chunks
+from groundwell.store.collections import ensure_collection
+from groundwell.store.database import Database
+from groundwell.store.documents import Work, load_work
+from groundwell.store.identity import insert_owner
+from groundwell.store.intake import Accepted, NewDocument, accept_documents
+from groundwell.store.spaces import EmbeddingSpace, open_space
+
+DIMENSION = 64
+CENTRE = np.zeros(DIMENSION, dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """A collection of one tenant."""
+
+    database: Database
+    url: str
+    space: EmbeddingSpace
+    tenant: TenantId
+    collection: CollectionId
+    name: str
+
+    @property
+    def scope(self) -> IndexScope:
+        return IndexScope(self.tenant, self.name)
+
+
+async def make_shelf(
+    database: Database, url: str, tenant: TenantId | None = None, name: str = "default"
+) -> Shelf:
+    """A collection, of a new tenant unless one is given."""
+    space = await asyncio.to_thread(open_space, url, "stand-in", DIMENSION, lambda: CENTRE)
+    owner = tenant or TenantId(uuid4())
+    async with database.transaction(owner) as connection:
+        if tenant is None:
+            await insert_owner(connection, owner, "test")
+        collection = await ensure_collection(connection, owner, name, "passage")
+    return Shelf(database, url, space, owner, collection.id, name)
+
+
+def new_document(text: str, **fields: object) -> NewDocument:
+    """A document that is handed in as text."""
+    content = text.encode()
+    document = {
+        "filename": "note.txt",
+        "media_type": "text/plain",
+        "file_size": len(content),
+        "sha256": sha256(content).digest(),
+        "text": text,
+    }
+    return NewDocument(**{**document, **fields})  # type: ignore[arg-type] - a test's shorthand
+
+
+async def accept(shelf: Shelf, *documents: NewDocument) -> list[Accepted]:
+    """Hand documents in."""
+    async with shelf.database.transaction(shelf.tenant) as connection:
+        return await accept_documents(connection, shelf.tenant, shelf.collection, documents)
+
+
+def encoded(text: str) -> list[EncodedChunk]:
+    """The text's paragraphs as chunks."""
+    chunks: list[EncodedChunk] = []
+    for ordinal, match in enumerate(re.finditer(r"[^\n]+", text)):
+        piece = match.group()
+        encoding = encode(piece)
+        terms = analyse(piece)
+        chunks.append(
+            EncodedChunk(
+                Chunk(ordinal, piece, *match.span()),
+                encoding.vector,
+                centre_and_pack(encoding.token_vectors, CENTRE),
+                dict(Counter(terms)),
+                len(terms),
+            )
+        )
+    return chunks
+
+
+async def works(shelf: Shelf, accepted: Sequence[Accepted]) -> list[Work]:
+    """What is to be done of documents, as the worker sees it."""
+    async with shelf.database.transaction(shelf.tenant) as connection:
+        return await load_work(connection, [document.uid for document in accepted])
+
+
+def indexed(work: Work) -> IndexedDocument:
+    """A document ready to be swapped in."""
+    assert work.parsed is not None
+    return IndexedDocument(work.uid, work.version, work.number, encoded(work.parsed.text))
+
+
+async def swap(shelf: Shelf, documents: Sequence[IndexedDocument]) -> bool:
+    """Swap documents in, in one transaction."""
+    async with shelf.database.transaction(shelf.tenant) as connection:
+        return await swap_chunks(
+            connection, shelf.tenant, shelf.space, shelf.collection, documents
+        )
+
+
+async def put(
+    shelf: Shelf, texts: Mapping[str, str], metadata: Mapping[str, Metadata] | None = None
+) -> list[Accepted]:
+    """Hand texts in, by id, and make them searchable."""
+    attributes = metadata or {}
+    documents = [
+        new_document(text, id=key, metadata=attributes.get(key, {})) for key, text in texts.items()
+    ]
+    accepted = await accept(shelf, *documents)
+    await swap(shelf, [indexed(work) for work in await works(shelf, accepted)])
+    return accepted
+
+
+def asked(text: str) -> AnalysedQuery:
+    """A query for both legs."""
+    return AnalysedQuery(text, tuple(analyse(text)), encode(text))
+
+
+def encode(text: str) -> Encoding:
+    """A bag of words: the same word always gives the same token vector."""
+    spans = [match.span() for match in re.finditer(r"\S+", text)]
+    tokens = np.array([_word_vector(text[a:b].lower()) for a, b in spans], dtype=np.float32)
+    tokens = tokens.reshape(-1, DIMENSION)
+    total = tokens.sum(axis=0) + _word_vector("")
+    return Encoding((total / np.linalg.norm(total)).astype(np.float32), tokens, tuple(spans))
+
+
+def _word_vector(word: str) -> Floats:
+    seed = int.from_bytes(blake2b(word.encode(), digest_size=8).digest(), "big")
+    return np.random.default_rng(seed).standard_normal(DIMENSION).astype(np.float32)
+
+
+class WordTokenizer:
+    """Words are tokens."""
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        return [match.span() for match in re.finditer(r"\S+", text)]
+
+    def spans_of(self, texts: list[str]) -> list[list[tuple[int, int]]]:
+        return [self.spans(text) for text in texts]
+
+
+@dataclass
+class FakeEmbedder:
+    """Embeds bags of words; fails with `failure` while it is set."""
+
+    failure: GroundwellError | None = None
+    texts: list[str] = field(default_factory=list)
+    model: str = "stand-in"
+    dimension: int = DIMENSION
+    max_tokens: int = 256
+    has_token_vectors: bool = True
+    tokenizer: WordTokenizer = field(default_factory=WordTokenizer)
+
+    async def embed_query(self, text: str) -> Encoding:
+        return (await self.embed_documents([text]))[0]
+
+    async def embed_documents(self, texts: Sequence[str]) -> list[Encoding]:
+        if self.failure is not None:
+            raise self.failure
+        self.texts += texts
+        await asyncio.sleep(0)
+        return [encode(text) for text in texts]
+
+    async def close(self) -> None:
+        return
