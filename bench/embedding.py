@@ -94,23 +94,7 @@ def read_corpus(file: Path) -> Iterator[str]:
 def made_up_texts() -> Iterator[str]:
     """Endless texts of words from a small vocabulary, 30 to 400 words each."""
     chance = random.Random(0)
-    syllables = [
-        "ra",
-        "to",
-        "mi",
-        "len",
-        "sa",
-        "ver",
-        "do",
-        "kin",
-        "ba",
-        "lu",
-        "ther",
-        "ing",
-        "ant",
-        "os",
-        "per",
-    ]
+    syllables = ["ra", "to", "mi", "len", "sa", "ver", "do", "kin", "ba", "lu", "ther", "ing"]
     words = ["".join(chance.choices(syllables, k=chance.randint(1, 4))) for _ in range(3000)]
     while True:
         yield " ".join(chance.choices(words, k=chance.randint(30, 400)))

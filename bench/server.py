@@ -76,9 +76,9 @@ def running_server(data_dir: Path | None = None, **environment: str) -> Iterator
 def read_corpus(folder: Path) -> list[dict[str, Any]]:
     """The documents of a BEIR folder, as the batch endpoint takes them."""
     path = folder / "corpus.jsonl.gz"
-    opened = gzip.open(path, "rb") if path.exists() else (folder / "corpus.jsonl").open("rb")
-    with opened as file:
-        entries = [json.loads(line) for line in file]
+    data = gzip.decompress(path.read_bytes()) if path.exists() else b""
+    data = data or (folder / "corpus.jsonl").read_bytes()
+    entries = [json.loads(line) for line in data.splitlines()]
     return [
         {"id": entry["_id"], "title": entry.get("title") or None, "text": entry["text"]}
         for entry in entries

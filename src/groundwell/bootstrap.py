@@ -133,7 +133,8 @@ async def _measure_centre(embedder: Embedder) -> Floats:
         for start in range(0, len(lines), _CALIBRATION_LINES)
     ]
     encodings = await embedder.embed_documents(pieces)
-    return np.concatenate([e.token_vectors for e in encodings]).mean(axis=0, dtype=np.float32)
+    vectors = np.concatenate([encoding.token_vectors for encoding in encodings])
+    return vectors.mean(axis=0, dtype=np.float32).astype(np.float32)
 
 
 def _make_retriever(

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from groundwell.cli.client import connect
 from groundwell.cli.console import AsJson, DataDir, InCollection, Key, Url, err, out, print_json
 from groundwell.domain.documents import DEFAULT_COLLECTION
-from groundwell.domain.search import SearchType
 
 _SHOWN_CHARACTERS = 400
+# Spelt out, since the domain's own enumeration brings numpy with it, which takes its time.
+_SearchType = Literal["hybrid", "semantic", "keyword"]
 
 
 def search(
@@ -19,8 +20,8 @@ def search(
     collection: InCollection = DEFAULT_COLLECTION,
     limit: Annotated[int, typer.Option("--limit", "-n", help="Most results.")] = 5,
     search_type: Annotated[
-        SearchType, typer.Option("--type", help="Which legs of the search run.")
-    ] = SearchType.HYBRID,
+        _SearchType, typer.Option("--type", help="Which legs of the search run.")
+    ] = "hybrid",
     data_dir: DataDir = None,
     url: Url = None,
     key: Key = None,
@@ -33,7 +34,7 @@ def search(
         "query": query,
         "collection": collection,
         "limit": limit,
-        "search_type": search_type.value,
+        "search_type": search_type,
         "explain": explain,
     }
     with connect(data_dir, url, key) as client:

@@ -15,9 +15,11 @@ MIN_TERMS = 3
 MAX_CHARS = 600
 MAX_HEADING_CHARS = 80
 MIN_LETTER_SHARE = 0.5
+MAX_ANNOUNCED_CHARS = 400
 
 _ENDS = (".", "!", "。", "！", "।", "۔", "…", ":", ";", ")", '"', "”", "’", "'")
 _QUESTION_ENDS = ("?", "？", "؟", ";\u037e")
+_ITEM = re.compile(r"\s*(?:[-*+•–]|\d{1,3}[.)])\s")
 _BIBLIOGRAPHY = re.compile(
     r"\bdoi\b|\bISBN\b|\bISSN\b|arXiv:|\bpp?\. ?\d+|\bvol\. ?\d+|\d{4};\d+|\bRetrieved \d|"
     r"et al\.,? \(?\d{4}\)?\.",
@@ -52,7 +54,7 @@ def sentences_of(results: Sequence[SearchResult]) -> list[Sentence]:
     for passage, result in enumerate(results):
         above = frozenset(analyse(" ".join((*result.heading_path, result.title or ""))))
         previous: frozenset[str] = frozenset()
-        for position, (start, end) in enumerate(sentence_spans(result.text)):
+        for position, (start, end) in enumerate(_spans(result.text)):
             text = readable(result.text[start:end])
             terms = frozenset(analyse(text))
             if _is_statement(text, terms):
@@ -62,10 +64,29 @@ def sentences_of(results: Sequence[SearchResult]) -> list[Sentence]:
     return found
 
 
+def _spans(text: str) -> list[tuple[int, int]]:
+    """The sentences' spans, an announcement (`…:`) joined with what it announces.
+
+    What is announced is the next sentence and the list items that follow, as far as they fit.
+    """
+    joined: list[tuple[int, int]] = []
+    is_open = False
+    for start, end in sentence_spans(text):
+        if joined and is_open and end - joined[-1][0] <= MAX_ANNOUNCED_CHARS:
+            joined[-1] = (joined[-1][0], end)
+            is_open = bool(_ITEM.match(text, start))
+        else:
+            joined.append((start, end))
+            is_open = text[start:end].rstrip().endswith((":", "："))
+    return joined
+
+
 def _is_statement(text: str, terms: frozenset[str]) -> bool:
     if len(terms) < MIN_TERMS or len(text) > MAX_CHARS or text.endswith(_QUESTION_ENDS):
         return False
     if len(text) < MAX_HEADING_CHARS and not text.endswith(_ENDS):
+        return False
+    if text.isupper() and len(text) < MAX_HEADING_CHARS:
         return False
     letters = sum(character.isalpha() for character in text)
     spaces = sum(character.isspace() for character in text)

@@ -159,6 +159,7 @@ async def _complete(connection: AsyncConnection[Row], documents: Sequence[Indexe
     async with connection.cursor() as cursor:
         await cursor.executemany(
             "UPDATE documents SET status = 'complete', stage = 'done', progress = 1,"
+            " error_code = NULL, error_message = NULL,"
             " active_version_id = %s, chunk_count = %s, indexed_at = now(), updated_at = now(),"
             " title = coalesce(title, (SELECT v.title FROM document_versions v WHERE v.id = %s)),"
             " warnings = (SELECT v.warnings FROM document_versions v WHERE v.id = %s)"

@@ -190,7 +190,8 @@ async def _insert(
 ) -> dict[int, Accepted]:
     if not documents:
         return {}
-    rows = {uuid4(): index for index in documents}
+    # In one order for everybody: two batches with the same documents must not wait in a circle.
+    rows = {uuid4(): i for i in sorted(documents, key=lambda index: documents[index].identity)}
     async with connection.cursor() as cursor:
         await cursor.executemany(
             "INSERT INTO documents (uid, tenant_id, collection_id, id, s3_key, filename, title,"

@@ -1,4 +1,4 @@
-"""A tenant's collection in a real database, and a small stand-in for the model."""
+"""A tenant's collection in a real database, and what tests put into it."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from hashlib import blake2b, sha256
+from dataclasses import dataclass
+from hashlib import sha256
 from uuid import uuid4
 
 import numpy as np
 
 from groundwell.domain.analysis import analyse
-from groundwell.domain.chunks import Chunk, EncodedChunk, Encoding, Floats
+from groundwell.domain.chunks import Chunk, EncodedChunk
 from groundwell.domain.documents import CollectionId, Metadata, TenantId
-from groundwell.domain.errors import GroundwellError
 from groundwell.domain.late_interaction import centre_and_pack
 from groundwell.domain.search import AnalysedQuery, IndexScope
 from groundwell.store.chunks import IndexedDocument, swap_chunks
@@ -25,9 +24,11 @@ from groundwell.store.documents import Work, load_work
 from groundwell.store.identity import insert_owner
 from groundwell.store.intake import Accepted, NewDocument, accept_documents
 from groundwell.store.spaces import EmbeddingSpace, open_space
+from tests.fakes.embedder import FakeEmbedder
 
 DIMENSION = 64
 CENTRE = np.zeros(DIMENSION, dtype=np.float32)
+encode = FakeEmbedder(DIMENSION)._encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,53 +134,3 @@ async def put(
 def asked(text: str) -> AnalysedQuery:
     """A query for both legs."""
     return AnalysedQuery(text, tuple(analyse(text)), encode(text))
-
-
-def encode(text: str) -> Encoding:
-    """A bag of words: the same word always gives the same token vector."""
-    spans = [match.span() for match in re.finditer(r"\S+", text)]
-    tokens = np.array([_word_vector(text[a:b].lower()) for a, b in spans], dtype=np.float32)
-    tokens = tokens.reshape(-1, DIMENSION)
-    total = tokens.sum(axis=0) + _word_vector("")
-    return Encoding((total / np.linalg.norm(total)).astype(np.float32), tokens, tuple(spans))
-
-
-def _word_vector(word: str) -> Floats:
-    seed = int.from_bytes(blake2b(word.encode(), digest_size=8).digest(), "big")
-    return np.random.default_rng(seed).standard_normal(DIMENSION).astype(np.float32)
-
-
-class WordTokenizer:
-    """Words are tokens."""
-
-    def spans(self, text: str) -> list[tuple[int, int]]:
-        return [match.span() for match in re.finditer(r"\S+", text)]
-
-    def spans_of(self, texts: list[str]) -> list[list[tuple[int, int]]]:
-        return [self.spans(text) for text in texts]
-
-
-@dataclass
-class FakeEmbedder:
-    """Embeds bags of words; fails with `failure` while it is set."""
-
-    failure: GroundwellError | None = None
-    texts: list[str] = field(default_factory=list)
-    model: str = "stand-in"
-    dimension: int = DIMENSION
-    max_tokens: int = 256
-    has_token_vectors: bool = True
-    tokenizer: WordTokenizer = field(default_factory=WordTokenizer)
-
-    async def embed_query(self, text: str) -> Encoding:
-        return (await self.embed_documents([text]))[0]
-
-    async def embed_documents(self, texts: Sequence[str]) -> list[Encoding]:
-        if self.failure is not None:
-            raise self.failure
-        self.texts += texts
-        await asyncio.sleep(0)
-        return [encode(text) for text in texts]
-
-    async def close(self) -> None:
-        return

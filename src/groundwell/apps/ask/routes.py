@@ -81,11 +81,11 @@ async def query(
 async def _respond(
     request: Request, app: Services, caller: Principal, question: Question, *, wants_stream: bool
 ) -> AnswerOut | StreamingResponse:
-    conversation, history = await service.open_conversation(app, caller, question)
-    answering = service.ask(app, caller, question, conversation, history)
+    inquiry = await service.prepare(app, caller, question)
+    answering = service.answer(app, caller, inquiry)
     if wants_stream:
-        return event_stream(request, _events(answering, conversation))
-    return AnswerOut.of(await _finished(answering), conversation)
+        return event_stream(request, _events(answering, inquiry.conversation))
+    return AnswerOut.of(await _finished(answering), inquiry.conversation)
 
 
 async def _finished(answering: AsyncGenerator[AnswerEvent, None]) -> Answer:

@@ -21,9 +21,10 @@ from groundwell.domain.chunks import ChunkId
 from groundwell.domain.documents import JsonValue, PageSpan
 from groundwell.domain.filters import Filter
 from groundwell.domain.identity import Principal
-from groundwell.domain.search import SearchRequest, SearchResult
+from groundwell.domain.search import SearchRequest, SearchResponse, SearchResult
+from groundwell.generation.passages import PageLocator
 from groundwell.services import Services
-from groundwell.store import collections, conversations
+from groundwell.store import conversations
 from groundwell.store.passages import load_pages
 
 _HISTORY_MESSAGES = 10
@@ -42,15 +43,59 @@ class Question:
     threshold: float | None = None
 
 
-async def open_conversation(
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """A question whose sources are found: all that can be wrong with a request has come out."""
+
+    query: str
+    conversation: ConversationId
+    history: Sequence[ChatMessage]
+    sources: SearchResponse
+    pages: PageLocator
+
+
+async def prepare(services: Services, caller: Principal, question: Question) -> Inquiry:
+    """Search, and open the question's conversation, begun if need be.
+
+    Raises NotFoundError for an unknown collection or conversation. Nothing is begun then.
+    """
+    sources = await services.retriever.search(
+        SearchRequest(
+            tenant=caller.tenant,
+            collection=question.collection,
+            query=question.query,
+            limit=question.passages or services.answers.passages,
+            threshold=services.answers.threshold
+            if question.threshold is None
+            else question.threshold,
+            filter=question.filter,
+        )
+    )
+    pages = await load_pages(
+        services.database, caller.tenant, [result.chunk_id for result in sources.results]
+    )
+    conversation, history = await _open_conversation(services, caller, question)
+    return Inquiry(question.query, conversation, history, sources, _Pages(pages))
+
+
+async def answer(
+    services: Services, caller: Principal, inquiry: Inquiry
+) -> AsyncGenerator[AnswerEvent, None]:
+    """The answer as events. Question and answer are stored before the last event is given."""
+    events = services.answerer.answer(
+        inquiry.query, inquiry.sources, inquiry.history, inquiry.pages
+    )
+    async with aclosing(events):
+        async for event in events:
+            if isinstance(event, AnswerFinished):
+                await _remember(services, caller, inquiry, event.answer)
+            yield event
+
+
+async def _open_conversation(
     services: Services, caller: Principal, question: Question
 ) -> tuple[ConversationId, list[ChatMessage]]:
-    """The question's conversation, begun if need be, and what was said in it before.
-
-    Raises NotFoundError for an unknown collection, before anything is begun or streamed.
-    """
     async with services.database.transaction(caller.tenant) as connection:
-        await collections.get_collection(connection, question.collection)
         if question.conversation is None:
             title = " ".join(question.query.split())[:_TITLE_CHARACTERS]
             begun = await conversations.insert_conversation(
@@ -64,45 +109,8 @@ async def open_conversation(
     return known.id, [ChatMessage(message.role, message.content) for message in messages]
 
 
-async def ask(
-    services: Services,
-    caller: Principal,
-    question: Question,
-    conversation: ConversationId,
-    history: Sequence[ChatMessage],
-) -> AsyncGenerator[AnswerEvent, None]:
-    """The answer as events. Question and answer are stored before the last event is given."""
-    response = await services.retriever.search(
-        SearchRequest(
-            tenant=caller.tenant,
-            collection=question.collection,
-            query=question.query,
-            limit=question.passages or services.answers.passages,
-            threshold=services.answers.threshold
-            if question.threshold is None
-            else question.threshold,
-            filter=question.filter,
-        )
-    )
-    pages = _Pages(
-        await load_pages(
-            services.database, caller.tenant, [result.chunk_id for result in response.results]
-        )
-    )
-    events = services.answerer.answer(question.query, response, history, pages)
-    async with aclosing(events):
-        async for event in events:
-            if isinstance(event, AnswerFinished):
-                await _remember(services, caller, conversation, question.query, event.answer)
-            yield event
-
-
 async def _remember(
-    services: Services,
-    caller: Principal,
-    conversation: ConversationId,
-    query: str,
-    answer: Answer,
+    services: Services, caller: Principal, inquiry: Inquiry, finished: Answer
 ) -> None:
     citations: list[JsonValue] = [
         {
@@ -114,19 +122,19 @@ async def _remember(
             "char_end": citation.char_end,
             "quote": citation.quote,
         }
-        for citation in answer.citations
+        for citation in finished.citations
     ]
     async with services.database.transaction(caller.tenant) as connection:
         await conversations.append_message(
-            connection, caller.tenant, conversation, Role.USER, query, {}
+            connection, caller.tenant, inquiry.conversation, Role.USER, inquiry.query, {}
         )
         await conversations.append_message(
             connection,
             caller.tenant,
-            conversation,
+            inquiry.conversation,
             Role.ASSISTANT,
-            answer.text,
-            {"mode": answer.mode.value, "citations": citations},
+            finished.text,
+            {"mode": finished.mode.value, "citations": citations},
         )
 
 

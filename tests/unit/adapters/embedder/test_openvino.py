@@ -240,8 +240,7 @@ async def test_abandoned_passages_do_not_hold_up_the_next_call(tmp_path: Path):
 
 def test_batches_hold_every_text_once_within_the_token_budget():
     lengths = [3, 40, 7, 256, 12, 256, 90] * 9 + [BATCH_TOKENS + 5]
-    empty = np.array([], np.int32)
-    texts = [TokenizedText(np.zeros(length, np.int32), empty, ()) for length in lengths]
+    texts = [TokenizedText(np.zeros(length, np.int32), slice(0), ()) for length in lengths]
     batches = list(cut_batches(texts))
     assert sorted(index for batch in batches for index in batch) == list(range(len(lengths)))
     for batch in batches[1:]:

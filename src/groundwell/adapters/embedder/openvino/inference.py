@@ -70,9 +70,9 @@ class Runner:
         states = self._request.get_output_tensor(1).data
         norms = np.linalg.norm(pooled, axis=1, keepdims=True)
         pooled /= np.maximum(norms, _SMALLEST_NORM)
-        # Indexing by rows copies, which it must: the next pass overwrites the tensor.
+        # Copied, because the next pass overwrites the tensor; padding is left behind.
         return [
-            Encoding(pooled[row], states[row][text.rows].astype(np.float32, copy=False), text.spans)
+            Encoding(pooled[row], states[row, text.rows].copy(), text.spans)
             for row, text in enumerate(texts)
         ]
 

@@ -19,7 +19,7 @@ Tokenize: TypeAlias = Callable[[Sequence[str]], list[TokenizedText]]
 
 _T = TypeVar("_T")
 
-_WINDOW_TEXTS = 256
+_WINDOW_TEXTS = 512
 _MOST_QUERIES = 32
 
 _log = logging.getLogger(__name__)

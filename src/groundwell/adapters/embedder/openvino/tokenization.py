@@ -17,12 +17,12 @@ from groundwell.domain.errors import StartupError
 class TokenizedText:
     """One text as the model reads it.
 
-    `ids`: int32, special tokens included. `rows`: the positions in `ids` of the text's own
-    tokens. `spans`: their character spans in the text, as many as `rows`.
+    `ids`: int32, special tokens included. `rows`: where in `ids` the text's own tokens stand.
+    `spans`: their character spans in the text, as many as tokens.
     """
 
     ids: NDArray[np.int32]
-    rows: NDArray[np.int32]
+    rows: slice
     spans: tuple[tuple[int, int], ...]
 
 
@@ -61,14 +61,16 @@ class ModelTokenizer:
 def _tokenized(encoding: tokenizers.Encoding, prefix_length: int) -> TokenizedText:
     offsets = encoding.offsets
     special = encoding.special_tokens_mask
-    rows = [
-        row for row, (start, _) in enumerate(offsets) if not special[row] and start >= prefix_length
-    ]
-    return TokenizedText(
-        np.array(encoding.ids, np.int32),
-        np.array(rows, np.int32),
-        tuple((offsets[row][0] - prefix_length, offsets[row][1] - prefix_length) for row in rows),
-    )
+    end = len(offsets)
+    while end and special[end - 1]:
+        end -= 1
+    first = 0
+    while first < end and (special[first] or offsets[first][0] < prefix_length):
+        first += 1
+    spans = tuple(offsets[first:end])
+    if prefix_length:
+        spans = tuple((start - prefix_length, stop - prefix_length) for start, stop in spans)
+    return TokenizedText(np.array(encoding.ids, np.int32), slice(first, end), spans)
 
 
 def _encodable(text: str) -> str:

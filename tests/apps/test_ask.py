@@ -1,0 +1,177 @@
+"""Asking over HTTP: answers, streams and conversations."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+
+from tests.apps.test_documents import events_of
+from tests.conftest import MakeTenant, Tenant, upload_texts
+
+TIDES = {
+    "id": "tides",
+    "title": "Tides",
+    "text": (
+        "Spring tides occur at new moon and at full moon. "
+        "Neap tides occur when Sun and Moon pull at right angles."
+    ),
+}
+QUESTION = "When do spring tides occur?"
+
+
+@pytest.fixture
+async def asker(tenant: Tenant) -> Tenant:
+    await upload_texts(tenant, [TIDES])
+    return tenant
+
+
+async def test_an_answer_has_a_citation_for_each_marker(asker: Tenant) -> None:
+    response = await asker.http.post("/api/v1/ask", json={"query": QUESTION})
+    answer = response.json()
+    assert response.status_code == 200
+    assert "new moon" in answer["answer"]
+    assert answer["mode"] == "extractive"
+    assert answer["fallback_used"] is False
+    markers = [citation["marker"] for citation in answer["citations"]]
+    assert markers == list(range(1, len(markers) + 1))
+    assert markers
+    assert all(f"[{marker}]" in answer["answer"] for marker in markers)
+    for citation in answer["citations"]:
+        assert citation["document_id"] == "tides"
+        span = slice(citation["char_start"], citation["char_end"])
+        assert citation["quote"] == TIDES["text"][span]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "headers"),
+    [
+        ("/api/v1/ask", {"stream": True}, {}),
+        ("/api/v1/ask", {}, {"Accept": "text/event-stream"}),
+        ("/query", {}, {}),
+    ],
+)
+async def test_a_stream_tells_sources_text_citations_and_the_whole_answer_in_this_order(
+    asker: Tenant, path: str, body: dict[str, object], headers: dict[str, str]
+) -> None:
+    response = await asker.http.post(path, json={"query": QUESTION, **body}, headers=headers)
+    assert response.headers["content-type"].startswith("text/event-stream")
+    assert response.headers["cache-control"] == "no-store"
+    events = events_of(response)
+    names = [name for name, _ in events]
+    assert names[0] == "search_results"
+    assert names[-2:] == ["final_answer", "done"]
+    assert names.index("message") < names.index("citation")
+    assert set(names[1:-2]) == {"message", "citation"}
+    final = events[-2][1]
+    deltas = "".join(str(data["delta"]) for name, data in events if name == "message")
+    assert deltas.strip() == str(final["answer"]).strip()
+    assert [data for name, data in events if name == "citation"] == final["citations"]
+
+
+async def test_the_stream_and_the_plain_answer_are_the_same(asker: Tenant) -> None:
+    plain = (await asker.http.post("/query", json={"query": QUESTION, "stream": False})).json()
+    stream = events_of(await asker.http.post("/query", json={"query": QUESTION}))[-2][1]
+    plain.pop("conversation_id")
+    stream.pop("conversation_id")
+    assert plain == stream
+
+
+async def test_what_no_document_says_is_said_to_be_not_found(asker: Tenant) -> None:
+    question = {"query": "What is the boiling point of tungsten hexafluoride?", "threshold": 0.9}
+    answer = (await asker.http.post("/api/v1/ask", json=question)).json()
+    assert answer["mode"] == "not_found"
+    assert answer["citations"] == []
+    assert answer["answer"]
+
+
+async def test_a_conversation_keeps_questions_and_answers_in_order(asker: Tenant) -> None:
+    first = (await asker.http.post("/api/v1/ask", json={"query": QUESTION})).json()
+    again = {"query": "And when do neap tides occur?", "conversation_id": first["conversation_id"]}
+    second = (await asker.http.post("/api/v1/ask", json=again)).json()
+    assert second["conversation_id"] == first["conversation_id"]
+    stored = await asker.http.get(f"/conversations/{first['conversation_id']}")
+    messages = stored.json()["messages"]
+    assert [message["role"] for message in messages] == ["user", "assistant"] * 2
+    assert [message["content"] for message in messages] == [
+        QUESTION,
+        first["answer"],
+        again["query"],
+        second["answer"],
+    ]
+    assert messages[1]["metadata"]["mode"] == first["mode"]
+    kept = messages[1]["metadata"]["citations"]
+    assert [item["quote"] for item in kept] == [item["quote"] for item in first["citations"]]
+    assert stored.json()["title"] == QUESTION
+
+
+async def test_a_streamed_answer_is_stored_as_well(asker: Tenant) -> None:
+    final = events_of(await asker.http.post("/query", json={"query": QUESTION}))[-2][1]
+    stored = await asker.http.get(f"/api/v1/conversations/{final['conversation_id']}")
+    assert [message["role"] for message in stored.json()["messages"]] == ["user", "assistant"]
+
+
+async def test_conversations_can_be_made_listed_and_deleted(tenant: Tenant) -> None:
+    made = await tenant.http.post("/conversations", json={"title": "Mine"})
+    assert made.status_code == 201
+    listed = (await tenant.http.get("/conversations")).json()["conversations"]
+    assert [item["title"] for item in listed] == ["Mine"]
+    address = f"/conversations/{made.json()['id']}"
+    assert (await tenant.http.get(address)).json()["messages"] == []
+    assert (await tenant.http.delete(address)).status_code == 204
+    assert (await tenant.http.get(address)).status_code == 404
+
+
+async def test_the_conversation_used_last_is_listed_first(asker: Tenant) -> None:
+    old = (await asker.http.post("/conversations", json={"title": "Old"})).json()["id"]
+    await asker.http.post("/conversations", json={"title": "New"})
+    await asker.http.post("/api/v1/ask", json={"query": QUESTION, "conversation_id": old})
+    listed = (await asker.http.get("/conversations", params={"limit": 1})).json()
+    assert [item["id"] for item in listed["conversations"]] == [old]
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_foreign_conversation_is_as_unknown_as_a_missing_one(
+    asker: Tenant, make_tenant: MakeTenant, stream: bool
+) -> None:
+    other = await make_tenant()
+    foreign = (await other.http.post("/conversations", json={})).json()["id"]
+    for identity in (foreign, str(uuid4())):
+        body = {"query": QUESTION, "conversation_id": identity, "stream": stream}
+        response = await asker.http.post("/api/v1/ask", json=body)
+        assert response.status_code == 404
+        assert response.json()["code"] == "conversation_not_found"
+
+
+@pytest.mark.parametrize("path", ["/api/v1/ask", "/query"])
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({"collection": "nowhere"}, 404, "collection_not_found"),
+        ({"query": " "}, 422, "validation_failed"),
+        ({"conversation_id": "x"}, 422, "validation_failed"),
+    ],
+)
+async def test_a_bad_question_is_refused_before_the_stream_and_begins_no_conversation(
+    asker: Tenant, path: str, body: dict[str, str], status: int, code: str
+) -> None:
+    response = await asker.http.post(path, json={"query": QUESTION, "stream": True, **body})
+    assert (response.status_code, response.json()["code"]) == (status, code)
+    assert (await asker.http.get("/conversations")).json() == {"conversations": []}
+
+
+async def test_a_bad_filter_is_refused_before_the_stream(asker: Tenant) -> None:
+    body = {"query": QUESTION, "stream": True, "filter": {"$where": "1"}}
+    response = await asker.http.post("/api/v1/ask", json=body)
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_filter")
+    assert (await asker.http.get("/conversations")).json() == {"conversations": []}
+
+
+async def test_a_filter_decides_what_an_answer_may_draw_on(tenant: Tenant) -> None:
+    old = {"id": "old", "text": "The capital is Bonn.", "metadata": {"year": 1980}}
+    new = {"id": "new", "text": "The capital is Berlin.", "metadata": {"year": 2000}}
+    await upload_texts(tenant, [old, new])
+    body = {"query": "What is the capital?", "filter": {"year": {"$lt": 1990}}}
+    answer = (await tenant.http.post("/api/v1/ask", json=body)).json()
+    assert {citation["document_id"] for citation in answer["citations"]} == {"old"}
+    assert "Berlin" not in answer["answer"]
