@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.types import Scope
@@ -17,13 +18,27 @@ from groundwell.apps.library import routes as library_routes
 from groundwell.apps.search import routes as search_routes
 from groundwell.services import Limits, Services
 from groundwell.web.auth import Authenticator
-from groundwell.web.errors import Problem, install_error_handlers
+from groundwell.web.errors import PROBLEM_TYPE, Problem, install_error_handlers
 from groundwell.web.guard import RequestGuard
 
 _PROBLEMS: dict[int | str, dict[str, object]] = {
     "4XX": {"model": Problem, "description": "The request is at fault."},
     "5XX": {"model": Problem, "description": "The server, or a part it needs, is at fault."},
 }
+
+
+class _Application(FastAPI):
+    """Tells in the OpenAPI document that errors are problem details, which FastAPI cannot."""
+
+    def openapi(self) -> dict[str, Any]:
+        """The document, made at the first call."""
+        if self.openapi_schema is None:
+            for methods in super().openapi()["paths"].values():
+                for operation in methods.values():
+                    for status in _PROBLEMS:
+                        content = operation["responses"][status]["content"]
+                        content[PROBLEM_TYPE] = content.pop("application/json")
+        return super().openapi()
 
 
 def create_app(opening: AbstractAsyncContextManager[Services]) -> FastAPI:
@@ -36,7 +51,7 @@ def create_app(opening: AbstractAsyncContextManager[Services]) -> FastAPI:
             app.state.authenticator = Authenticator(services.database, services.key_pepper)
             yield
 
-    app = FastAPI(
+    app = _Application(
         title="Groundwell",
         summary="A RAG server that proves its answers.",
         version=__version__,

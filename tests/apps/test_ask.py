@@ -168,10 +168,11 @@ async def test_a_bad_filter_is_refused_before_the_stream(asker: Tenant) -> None:
 
 
 async def test_a_filter_decides_what_an_answer_may_draw_on(tenant: Tenant) -> None:
-    old = {"id": "old", "text": "The capital is Bonn.", "metadata": {"year": 1980}}
-    new = {"id": "new", "text": "The capital is Berlin.", "metadata": {"year": 2000}}
+    old = {"id": "old", "text": "The capital of Germany is Bonn.", "metadata": {"year": 1980}}
+    new = {"id": "new", "text": "The capital of Germany is Berlin.", "metadata": {"year": 2000}}
     await upload_texts(tenant, [old, new])
-    body = {"query": "What is the capital?", "filter": {"year": {"$lt": 1990}}}
+    question = "What is the capital of Germany?"
+    body = {"query": question, "filter": {"year": {"$lt": 1990}}, "threshold": 0}
     answer = (await tenant.http.post("/api/v1/ask", json=body)).json()
     assert {citation["document_id"] for citation in answer["citations"]} == {"old"}
     assert "Berlin" not in answer["answer"]

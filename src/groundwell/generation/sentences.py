@@ -19,7 +19,7 @@ MAX_ANNOUNCED_CHARS = 400
 
 _ENDS = (".", "!", "。", "！", "।", "۔", "…", ":", ";", ")", '"', "”", "’", "'")
 _QUESTION_ENDS = ("?", "？", "؟", ";\u037e")
-_ITEM = re.compile(r"\s*(?:[-*+•–]|\d{1,3}[.)])\s")
+_ITEM = re.compile(r"\s*(?:[-*+•–|]|\d{1,3}[.)])\s")
 _BIBLIOGRAPHY = re.compile(
     r"\bdoi\b|\bISBN\b|\bISSN\b|arXiv:|\bpp?\. ?\d+|\bvol\. ?\d+|\d{4};\d+|\bRetrieved \d|"
     r"et al\.,? \(?\d{4}\)?\.",

@@ -16,13 +16,14 @@ _LINES = ("application/x-ndjson", "application/jsonl", "application/x-jsonlines"
 _LIST: TypeAdapter[list[BatchDocument]] = TypeAdapter(list[BatchDocument])
 _PLACE_CHARACTERS = 80
 
+_ITEM = BatchDocument.model_json_schema(ref_template="#/components/schemas/{model}")
+_ITEM.pop("$defs")
+
 BATCH_BODY = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {
-                "schema": {"type": "array", "items": BatchDocument.model_json_schema()}
-            },
+            "application/json": {"schema": {"type": "array", "items": _ITEM}},
             _LINES[0]: {"schema": {"type": "string"}},
         },
     }

@@ -279,7 +279,9 @@ END;
 -- `terms` are distinct analysed terms, `dimensions` their places in `term_weights`, `counts` how
 -- often the query repeats them. All terms score; only the rarest select candidates: a term
 -- selects while the terms before it gave fewer than `least_candidates` rows, or as long as the
--- rows stay within `most_candidates`. Filters are jsonpath predicates over `attributes`.
+-- rows stay within `most_candidates`. When that leaves fewer than `depth` rows, because a filter
+-- is narrow or rare terms stand together, all terms select, and rows may be returned twice.
+-- Filters are jsonpath predicates over `attributes`.
 CREATE FUNCTION search_keyword(
     collection uuid, terms text[], dimensions integer[], counts integer[], depth integer,
     filter jsonpath, least_candidates integer, most_candidates integer
@@ -291,6 +293,8 @@ DECLARE
     total bigint;
     weights sparsevec;
     selecting tsquery;
+    everything tsquery;
+    found_rows integer;
 BEGIN
     SELECT c.number || ':', c.chunk_count INTO prefix, total
     FROM collections c WHERE c.id = collection AND c.tenant_id = current_tenant();
@@ -306,36 +310,45 @@ BEGIN
         JOIN term_statistics s ON s.collection_id = collection AND s.term = t.term
         WHERE s.document_frequency > 0
     ), ranked AS (
-        SELECT *, sum(df) OVER (ORDER BY df, term) AS reached FROM asked
+        -- Terms whose hashes collide have one place in a vector: the rarest of them counts.
+        SELECT *, sum(df) OVER (ORDER BY df, term) AS reached,
+               row_number() OVER (PARTITION BY dimension ORDER BY df, term) AS place,
+               '''' || replace(replace(prefix || term, '\', '\\'), '''', '''''') || '''' AS lexeme
+        FROM asked
     )
     SELECT ('{' || string_agg(dimension + 1 || ':' || greatest(weight, 1e-6)::real, ',')
-            || '}/1000000000')::sparsevec,
-           (string_agg('''' || replace(replace(prefix || term, '\', '\\'), '''', '''''') || '''',
-                       '|') FILTER (WHERE reached - df < least_candidates
-                                       OR reached <= most_candidates))::tsquery
-    INTO weights, selecting
+                   FILTER (WHERE place = 1) || '}/1000000000')::sparsevec,
+           (string_agg(lexeme, '|') FILTER (WHERE reached - df < least_candidates
+                                               OR reached <= most_candidates))::tsquery,
+           string_agg(lexeme, '|')::tsquery
+    INTO weights, selecting, everything
     FROM ranked;
     IF selecting IS NULL THEN
         RETURN;
     END IF;
 
-    IF filter IS NULL THEN
-        RETURN QUERY
-        SELECT t.chunk_id, (-(t.term_weights <#> weights))::real AS bm25
-        FROM chunk_terms t
-        WHERE t.lexemes @@ selecting AND t.tenant_id = current_tenant()
-        ORDER BY bm25 DESC, t.chunk_id
-        LIMIT depth;
-    ELSE
-        RETURN QUERY
-        SELECT t.chunk_id, (-(t.term_weights <#> weights))::real AS bm25
-        FROM chunk_terms t
-        WHERE t.lexemes @@ selecting AND t.tenant_id = current_tenant()
-          AND t.document_uid IN (SELECT d.uid FROM documents d
-                                 WHERE d.collection_id = collection AND d.attributes @@ filter)
-        ORDER BY bm25 DESC, t.chunk_id
-        LIMIT depth;
-    END IF;
+    FOREACH selecting IN ARRAY ARRAY[selecting, everything] LOOP
+        IF filter IS NULL THEN
+            RETURN QUERY
+            SELECT t.chunk_id, (-(t.term_weights <#> weights))::real AS bm25
+            FROM chunk_terms t
+            WHERE t.lexemes @@ selecting AND t.tenant_id = current_tenant()
+            ORDER BY bm25 DESC, t.chunk_id
+            LIMIT depth;
+        ELSE
+            RETURN QUERY
+            SELECT t.chunk_id, (-(t.term_weights <#> weights))::real AS bm25
+            FROM chunk_terms t
+            WHERE t.lexemes @@ selecting AND t.tenant_id = current_tenant()
+              AND t.document_uid IN (SELECT d.uid FROM documents d
+                                     WHERE d.collection_id = collection
+                                       AND d.attributes @@ filter)
+            ORDER BY bm25 DESC, t.chunk_id
+            LIMIT depth;
+        END IF;
+        GET DIAGNOSTICS found_rows = ROW_COUNT;
+        EXIT WHEN found_rows >= depth OR selecting = everything;
+    END LOOP;
 END $$;
 
 ALTER FUNCTION find_api_key OWNER TO groundwell_search;

@@ -16,7 +16,7 @@ from groundwell.domain.errors import StartupError
 
 CompiledModel: TypeAlias = Any
 
-BATCH_TOKENS = 1024
+BATCH_TOKENS = 512
 """Padded tokens of a batch: enough for full speed, few enough that a query waits briefly."""
 
 _MOST_LANES = 4

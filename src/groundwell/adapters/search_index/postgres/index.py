@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from heapq import nlargest
+from operator import itemgetter
 from typing import LiteralString
 
 from pgvector import HalfVector
@@ -59,8 +61,8 @@ class PostgresSearchIndex:
                 f"There is no collection '{scope.collection}'.", code="collection_not_found"
             )
         return LegScores(
-            dense=_scores(legs[0]) if has_dense else {},
-            keyword=_scores(legs[-1]) if has_keyword else {},
+            dense=_best(legs[0], depth) if has_dense else {},
+            keyword=_best(legs[-1], depth) if has_keyword else {},
         )
 
 
@@ -80,5 +82,9 @@ def _keyword_parameters(
     )
 
 
-def _scores(rows: list[Row]) -> Scores:
-    return dict(rows)
+def _best(rows: list[Row], depth: int) -> Scores:
+    """One row of each chunk; a leg that had to search twice returns some chunks twice."""
+    scores: Scores = dict(rows)
+    if len(scores) <= depth:
+        return scores
+    return dict(nlargest(depth, scores.items(), key=itemgetter(1)))

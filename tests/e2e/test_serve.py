@@ -1,0 +1,145 @@
+"""The server as a process: how it starts, stops, is killed and comes back."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.running import (
+    STOP_SECONDS,
+    groundwell,
+    processes_of,
+    running,
+    wait_until_gone,
+    wait_until_indexed,
+)
+
+pytestmark = pytest.mark.slow
+
+
+def test_the_first_start_shows_address_and_key_and_the_second_only_the_address(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "data"
+    with running(folder) as server:
+        said = server.said.read_text()
+        first_key = server.key
+        assert f"is ready at {server.url}" in said.replace("\n", " ")
+        assert first_key in said
+        for name in ("owner.key", "secret.key"):
+            assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600
+        with server.client() as client:
+            assert client.get("/health").json()["status"] == "healthy"
+            assert client.get("/documents").status_code == 200
+            client.post("/documents/batch", json=[{"id": "kept", "text": "Kept for good."}])
+            wait_until_indexed(client)
+        assert {"work", "serve"} <= {part for p in processes_of(folder) for part in p.cmdline()}
+        assert server.stop() < STOP_SECONDS
+        wait_until_gone(folder, seconds=2)
+        assert not (folder / "server.json").exists()
+        assert "Traceback" not in server.said.read_text()
+    with running(folder) as server:
+        said = server.said.read_text()
+        assert server.url in said
+        assert first_key not in said
+        assert server.key == first_key
+        assert str(folder / "owner.key") in said
+        with server.client() as client:
+            assert client.get("/documents/kept/text").json()["text"] == "Kept for good."
+
+
+def test_what_was_acknowledged_survives_the_death_of_the_server(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    accepted: list[str] = []
+    with running(folder) as server:
+        with server.client() as client:
+            for start in range(0, 300, 50):
+                batch = [
+                    {"id": f"d{n}", "text": f"Document {n} tells of badger {n}."}
+                    for n in range(start, start + 50)
+                ]
+                answer = client.post("/documents/batch", json=batch)
+                assert answer.status_code == 202
+                accepted += [item["document_id"] for item in answer.json()["documents"]]
+            files = {"file": ("note.md", b"# Note\n\nThe otter sleeps.")}
+            uploaded = client.post("/documents", files=files, data={"document_id": "note"})
+            accepted.append(uploaded.json()["document_id"])
+        server.stop(signal.SIGKILL)
+        # The worker notices by itself; the Postgres waits for whoever comes next.
+        wait_until_gone(folder, "groundwell work")
+        wait_until_gone(folder, " work ")
+        with running(folder) as again:
+            with again.client() as client:
+                counts = wait_until_indexed(client)
+                assert counts["complete"] == len(accepted) == 301
+                found = client.post("/api/v1/search", json={"query": "Where does the otter sleep?"})
+                assert found.json()["results"][0]["document_id"] == "note"
+            again.stop()
+            wait_until_gone(folder, seconds=5)
+
+
+def test_ctrl_c_stops_the_server_without_a_trace(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    with running(folder, "--no-worker") as server:
+        server.stop(signal.SIGINT)
+        wait_until_gone(folder, seconds=5)
+        said = server.said.read_text()
+        assert "Traceback" not in said
+        assert "Aborted" not in said
+
+
+def test_a_port_in_use_is_one_clear_sentence(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        result = groundwell(tmp_path, "serve", "--port", str(port))
+    assert result.returncode == 1
+    assert result.stdout == ""
+    assert result.stderr == (
+        f"Error: Cannot listen on 127.0.0.1:{port}: Address already in use. "
+        "Choose another port with --port.\n"
+    )
+
+
+def test_a_database_that_is_away_is_said_without_a_trace(tmp_path: Path) -> None:
+    url = "postgresql://someone:hush-hush@127.0.0.1:1/nothing"
+    result = groundwell(tmp_path, "serve", "--port", "0", DATABASE_URL=url)
+    assert result.returncode == 1
+    assert result.stderr.startswith("Error: The server cannot start: ")
+    assert "Traceback" not in result.stderr
+    assert "groundwell doctor" in result.stderr
+    assert "hush-hush" not in result.stderr
+
+
+def test_a_setting_that_is_wrong_is_named(tmp_path: Path) -> None:
+    (tmp_path / "groundwell.toml").write_text("prot = 1\n")
+    result = groundwell(tmp_path, "serve")
+    assert result.returncode == 1
+    assert result.stderr == (
+        f"Error: {tmp_path}/groundwell.toml has unknown settings: prot.\n"
+    )
+
+
+def test_doctor_finds_everything_in_order_and_says_so_as_json(tmp_path: Path) -> None:
+    result = groundwell(tmp_path / "data", "doctor", "--json")
+    findings = {item["check"]: item for item in json.loads(result.stdout)}
+    assert result.returncode == 0, result.stdout
+    for check in ("python", "data folder", "database", "model", "server"):
+        assert findings[check]["state"] == "ok", findings[check]
+    wait_until_gone(tmp_path / "data", seconds=5)
+
+
+def test_doctor_names_a_broken_database_and_what_to_do(tmp_path: Path) -> None:
+    url = "postgresql://someone:hush-hush@127.0.0.1:1/nothing"
+    result = groundwell(tmp_path, "doctor", DATABASE_URL=url)
+    assert result.returncode == 1
+    line = next(line for line in result.stdout.splitlines() if line.startswith("error"))
+    assert "database" in line
+    assert "Check DATABASE_URL" in result.stdout
+    assert "hush-hush" not in result.stdout + result.stderr
