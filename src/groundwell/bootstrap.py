@@ -134,7 +134,8 @@ async def _measure_centre(embedder: Embedder) -> Floats:
     ]
     encodings = await embedder.embed_documents(pieces)
     vectors = np.concatenate([encoding.token_vectors for encoding in encodings])
-    return vectors.mean(axis=0, dtype=np.float32).astype(np.float32)
+    centre: Floats = vectors.mean(axis=0, dtype=np.float32)
+    return centre
 
 
 def _make_retriever(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from uuid import uuid4
 
 import pytest
-
 from tests.apps.test_documents import events_of
 from tests.conftest import MakeTenant, Tenant, upload_texts
 

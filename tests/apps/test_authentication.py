@@ -8,10 +8,10 @@ from uuid import uuid4
 import httpx
 import pytest
 from fastapi import FastAPI
-
-from groundwell.domain.api_keys import make_api_key
 from tests.apps.operations import PUBLIC, operations
 from tests.conftest import Tenant
+
+from groundwell.domain.api_keys import make_api_key
 
 
 @pytest.fixture

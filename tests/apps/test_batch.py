@@ -5,9 +5,9 @@ from __future__ import annotations
 import httpx
 import orjson
 import pytest
+from tests.conftest import Tenant, finished
 
 from groundwell.services import Services
-from tests.conftest import Tenant, finished
 
 LINES = {"Content-Type": "application/x-ndjson"}
 

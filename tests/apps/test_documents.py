@@ -6,9 +6,9 @@ import hashlib
 
 import httpx
 import orjson
+from tests.conftest import Tenant, finished, upload, upload_texts
 
 from groundwell.services import Services
-from tests.conftest import Tenant, finished, upload, upload_texts
 
 
 async def search(tenant: Tenant, query: str, **more: object) -> list[dict[str, object]]:

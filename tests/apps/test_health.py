@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from groundwell.services import Services
 from tests.conftest import Tenant
+
+from groundwell.services import Services
 
 
 async def test_health_has_exactly_its_five_fields(tenant: Tenant, services: Services) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fastapi import FastAPI
-
 from tests.apps.operations import PUBLIC, operations
 
 

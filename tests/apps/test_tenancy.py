@@ -7,10 +7,10 @@ from typing import Any
 
 import httpx
 from fastapi import FastAPI
-
-from groundwell.domain.identity import Scope
 from tests.apps.operations import Operation, operations, send
 from tests.conftest import MakeTenant, Tenant, upload_texts
+
+from groundwell.domain.identity import Scope
 
 SECRET = "The launch code of the submarine is marzipan."
 # What a reader may do although it is a POST: it asks, and keeps its own conversations.

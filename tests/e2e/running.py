@@ -73,11 +73,11 @@ class RunningServer:
 
 def processes_of(data_dir: Path) -> list[psutil.Process]:
     """Whatever runs on a data folder: server, worker, Postgres."""
-    found = []
-    for process in psutil.process_iter(["cmdline"]):
-        if any(str(data_dir) in part for part in process.info["cmdline"] or ()):
-            found.append(process)
-    return found
+    return [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if any(str(data_dir) in part for part in process.info["cmdline"] or ())
+    ]
 
 
 def wait_until_gone(data_dir: Path, name: str = "", seconds: float = STOP_SECONDS) -> float:

@@ -9,7 +9,6 @@ import stat
 from pathlib import Path
 
 import pytest
-
 from tests.e2e.running import (
     STOP_SECONDS,
     groundwell,
@@ -121,9 +120,7 @@ def test_a_setting_that_is_wrong_is_named(tmp_path: Path) -> None:
     (tmp_path / "groundwell.toml").write_text("prot = 1\n")
     result = groundwell(tmp_path, "serve")
     assert result.returncode == 1
-    assert result.stderr == (
-        f"Error: {tmp_path}/groundwell.toml has unknown settings: prot.\n"
-    )
+    assert result.stderr == (f"Error: {tmp_path}/groundwell.toml has unknown settings: prot.\n")
 
 
 def test_doctor_finds_everything_in_order_and_says_so_as_json(tmp_path: Path) -> None:

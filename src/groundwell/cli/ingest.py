@@ -18,6 +18,8 @@ from groundwell.domain.media_types import MEDIA_TYPE_OF_EXTENSION
 
 _POLL_SECONDS = 0.3
 _PAGE = 500
+# A scanned file can take minutes to read, so this is a question and no error.
+_STILL_SECONDS = 30.0
 
 
 def ingest(
@@ -104,6 +106,7 @@ class _Run:
         if not total:
             return
         task = self._progress.add_task("Indexing", total=total)
+        last, moved, is_warned = -1, time.monotonic(), False
         while True:
             counts = self._client.get("/api/v1/documents", collection=self._collection, limit=1)[
                 "counts"
@@ -112,6 +115,14 @@ class _Run:
             self._progress.update(task, completed=max(0, total - waiting))
             if not waiting:
                 break
+            if waiting != last:
+                last, moved = waiting, time.monotonic()
+            elif not is_warned and time.monotonic() - moved > _STILL_SECONDS:
+                is_warned = True
+                err.print(
+                    f"{waiting} documents have not moved for {_STILL_SECONDS:.0f} s. Does a worker "
+                    "run? `groundwell serve` starts one, unless it has --no-worker."
+                )
             time.sleep(_POLL_SECONDS)
         self._collect_failures()
 
@@ -199,4 +210,6 @@ def _progress() -> Progress:
         TimeElapsedColumn(),
         console=err,
         transient=True,
+        # In a pipe or a log there is nobody to watch a bar.
+        disable=not err.is_terminal,
     )

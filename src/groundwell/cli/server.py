@@ -46,8 +46,9 @@ def run_server(
             h11_max_incomplete_event_size=64 << 10,
         )
         server = uvicorn.Server(config)
-        with suppress(KeyboardInterrupt):
-            # The web server has stopped in good order when it passes the signal on.
+        with suppress(KeyboardInterrupt, SystemExit):
+            # The web server has stopped in good order when it passes the signal on, and has a
+            # code of its own for a start that failed.
             server.run(sockets=[listening])
     if not server.started:
         sys.exit(1)
@@ -66,7 +67,10 @@ async def _running(
         listening.listen(_BACKLOG)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         address = f"http://{host}:{listening.getsockname()[1]}"
-        stack.callback(_leave_note(settings.data_dir / "server.json", address).unlink, True)
+        note = settings.data_dir / "server.json"
+        own = json.dumps({"url": address, "pid": os.getpid()})
+        note.write_text(own, encoding="utf-8")
+        stack.callback(_take_back, note, own)
         _welcome(settings, address, owner, samples)
         yield services
 
@@ -80,7 +84,9 @@ async def _start(settings: Settings, stack: AsyncExitStack) -> tuple[Services, O
         if owner.is_first_start and settings.load_samples:
             samples = await load_samples(services, owner)
     except (GroundwellError, psycopg.Error, OSError) as error:
-        reason = error.detail if isinstance(error, GroundwellError) else str(error).strip()
+        reason = (
+            error.detail if isinstance(error, GroundwellError) else " ".join(str(error).split())
+        )
         complain(f"The server cannot start: {reason}")
         err.print("Run `groundwell doctor` to see what is missing.")
         # The web server would bury the sentence under the trace of its own frames.
@@ -89,10 +95,11 @@ async def _start(settings: Settings, stack: AsyncExitStack) -> tuple[Services, O
     return services, owner, samples
 
 
-def _leave_note(path: Path, address: str) -> Path:
-    """Tell the commands of this data folder where the server is."""
-    path.write_text(json.dumps({"url": address, "pid": os.getpid()}), encoding="utf-8")
-    return path
+def _take_back(note: Path, own: str) -> None:
+    """Remove the note by which commands find this server, unless another one has left its own."""
+    with suppress(FileNotFoundError):
+        if note.read_text(encoding="utf-8") == own:
+            note.unlink()
 
 
 def _welcome(settings: Settings, address: str, owner: Owner, samples: int) -> None:

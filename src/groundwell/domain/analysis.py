@@ -12,11 +12,13 @@ from __future__ import annotations
 import re
 import threading
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
+import numpy as np
 import Stemmer
+from numpy.typing import NDArray
 
 MAX_TERM_BYTES = 64
 """Longer terms are cut: Postgres takes lexemes up to 2,046 bytes, and nobody types even 64."""
@@ -173,3 +175,18 @@ def _cut(term: str) -> str:
     if len(term) * 4 <= MAX_TERM_BYTES:
         return term
     return term.encode()[:MAX_TERM_BYTES].decode(errors="ignore")
+
+
+def telling_tokens(text: str, spans: Sequence[tuple[int, int]]) -> NDArray[np.bool_]:
+    """Which of a model's tokens carry meaning: False for punctuation and stop words.
+
+    `spans` are the tokens' places in `text`; the result has their shape. Late interaction leaves
+    the others out: they are the best partner of no word that matters, and make up over a third of
+    the tokens, hence of the index and of the reranker's work.
+    """
+    return np.array([_is_telling(text[start:end]) for start, end in spans], dtype=bool)
+
+
+@lru_cache(maxsize=50_000)
+def _is_telling(token: str) -> bool:
+    return bool(analyse(token))

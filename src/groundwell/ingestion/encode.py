@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from groundwell.domain.analysis import analyse
+from groundwell.domain.analysis import analyse, telling_tokens
 from groundwell.domain.chunks import Chunk, EncodedChunk, Encoding, Floats
 from groundwell.domain.late_interaction import centre_and_pack
 from groundwell.ports.embedder import Embedder
@@ -41,10 +41,11 @@ async def encode_chunks(
 
 def _encoded(chunk: Chunk, text: str, encoding: Encoding, centre: Floats) -> EncodedChunk:
     terms = analyse(text)
+    tokens = encoding.token_vectors[telling_tokens(text, encoding.token_spans)]
     return EncodedChunk(
         chunk=chunk,
         vector=encoding.vector,
-        token_bits=centre_and_pack(encoding.token_vectors, centre[: encoding.vector.size]),
+        token_bits=centre_and_pack(tokens, centre),
         terms=dict(Counter(terms)),
         length=len(terms),
     )

@@ -49,13 +49,6 @@ class RetrievalOptions:
     blend: float = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class _Ranked:
-    chunk: ChunkId
-    score: float
-    explanation: Explanation
-
-
 class Retriever:
     """Searches. One instance serves all tenants."""
 
@@ -97,16 +90,21 @@ class Retriever:
         )
         with clock.stage("rerank"):
             reranked = await self._rerank(request, query, fused, degraded)
-        ranked = self._rank(legs, fused, reranked)
-        chosen = [hit for hit in ranked if hit.score >= request.threshold][: request.limit]
+        final = self._blend(fused, reranked)
+        certainty = _certainty(legs)
+        ranking = sorted(final, key=lambda chunk: (-final[chunk], -fused[chunk], chunk.bytes))
+        chosen = [
+            chunk
+            for chunk in ranking[: request.limit]
+            if final[chunk] * certainty >= request.threshold
+        ]
         with clock.stage("load"):
-            passages = await load_passages(
-                self._database, request.tenant, [hit.chunk for hit in chosen]
-            )
+            passages = await load_passages(self._database, request.tenant, chosen)
+        explain = _Explainer(legs, fused, reranked) if request.explain else None
         results = tuple(
-            _result(hit, passages[hit.chunk], request.explain)
-            for hit in chosen
-            if hit.chunk in passages
+            _result(chunk, passages[chunk], final[chunk] * certainty, rank, explain)
+            for rank, chunk in enumerate(chosen, start=1)
+            if chunk in passages
         )
         return SearchResponse(results, clock.timings(), query.encoding, tuple(degraded))
 
@@ -150,36 +148,16 @@ class Retriever:
         passages = await load_passages(self._database, tenant, chunks)
         return {chunk: passage.text for chunk, passage in passages.items()}
 
-    def _rank(
-        self, legs: LegScores, fused: Mapping[ChunkId, float], reranked: Mapping[ChunkId, float]
-    ) -> list[_Ranked]:
-        """Blend the scores. What was not reranked stays below what was, in its fused order."""
-        order = _best(fused, len(fused))
-        fused_rank = {chunk: rank for rank, chunk in enumerate(order, start=1)}
+    def _blend(
+        self, fused: Mapping[ChunkId, float], reranked: Mapping[ChunkId, float]
+    ) -> dict[ChunkId, float]:
+        """Final scores before certainty. What was not reranked stays below what was."""
         fresh = min_max(reranked)
         again = min_max({chunk: fused[chunk] for chunk in reranked})
-        blend = self._options.blend
-        blended = {chunk: blend * again[chunk] + (1 - blend) * fresh[chunk] for chunk in reranked}
+        share = self._options.blend
+        blended = {chunk: share * again[chunk] + (1 - share) * fresh[chunk] for chunk in reranked}
         floor = min(blended.values(), default=1.0)
-        final = {chunk: blended.get(chunk, floor * fused[chunk]) for chunk in order}
-        ceiling = _certainty(legs)
-        return [
-            _Ranked(
-                chunk,
-                final[chunk] * ceiling,
-                Explanation(
-                    dense=legs.dense.get(chunk),
-                    keyword=legs.keyword.get(chunk),
-                    fused=fused[chunk],
-                    rerank=reranked.get(chunk),
-                    rank_fused=fused_rank[chunk],
-                    rank_final=rank,
-                ),
-            )
-            for rank, chunk in enumerate(
-                sorted(order, key=lambda chunk: (-final[chunk], fused_rank[chunk])), start=1
-            )
-        ]
+        return {chunk: blended.get(chunk, floor * score) for chunk, score in fused.items()}
 
 
 def _best(scores: Mapping[ChunkId, float], count: int) -> list[ChunkId]:
@@ -193,21 +171,49 @@ def _certainty(legs: LegScores) -> float:
     return min(1.0, max(cosine, bm25 / (bm25 + _HALF_CERTAIN_BM25), 0.0))
 
 
-def _result(hit: _Ranked, passage: Passage, explain: bool) -> SearchResult:
+class _Explainer:
+    """Tells of one result what every stage made of it."""
+
+    def __init__(
+        self,
+        legs: LegScores,
+        fused: Mapping[ChunkId, float],
+        reranked: Mapping[ChunkId, float],
+    ) -> None:
+        self._legs = legs
+        self._fused = fused
+        self._reranked = reranked
+        order = _best(fused, len(fused))
+        self._fused_rank = {chunk: rank for rank, chunk in enumerate(order, start=1)}
+
+    def explain(self, chunk: ChunkId, rank: int) -> Explanation:
+        return Explanation(
+            dense=self._legs.dense.get(chunk),
+            keyword=self._legs.keyword.get(chunk),
+            fused=self._fused[chunk],
+            rerank=self._reranked.get(chunk),
+            rank_fused=self._fused_rank[chunk],
+            rank_final=rank,
+        )
+
+
+def _result(
+    chunk: ChunkId, passage: Passage, score: float, rank: int, explainer: _Explainer | None
+) -> SearchResult:
     return SearchResult(
-        chunk_id=hit.chunk,
+        chunk_id=chunk,
         document_id=passage.document_id,
         version=passage.version,
         filename=passage.filename,
         title=passage.title,
         text=passage.text,
-        score=hit.score,
+        score=score,
         page=passage.page,
         char_start=passage.char_start,
         char_end=passage.char_end,
         heading_path=passage.heading_path,
         metadata=passage.metadata,
-        explanation=hit.explanation if explain else None,
+        explanation=None if explainer is None else explainer.explain(chunk, rank),
     )
 
 

@@ -9,12 +9,12 @@ from collections.abc import Awaitable, Callable
 
 import procrastinate
 from procrastinate import JobContext, PsycopgConnector
-from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
+from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, UniqueViolation
 from procrastinate.jobs import Job, Status
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from psycopg import AsyncConnection
 
-from groundwell.domain.errors import UnavailableError
+from groundwell.domain.errors import GroundwellError, UnavailableError
 from groundwell.ports.job_engine import JobArguments, JobKind
 from groundwell.store.database import Row
 
@@ -89,14 +89,18 @@ class ProcrastinateJobEngine:
                 )
                 for job in stalled:
                     await self._rescue(job)
-            except ConnectorException as error:
+            except (ConnectorException, UnavailableError) as error:
                 _log.warning("stalled jobs could not be looked for: %s", error)
             await asyncio.sleep(_HEARTBEAT_SECONDS)
 
     async def _rescue(self, job: Job) -> None:
         if job.attempts + 1 < _MOST_ATTEMPTS:
             _log.warning("job %s of a dead worker starts again", job.id)
-            await self._app.job_manager.retry_job(job)
+            try:
+                await self._app.job_manager.retry_job(job)
+            except UniqueViolation:
+                # A job of the same key waits already and does this one's work.
+                await self._app.job_manager.finish_job(job, Status.FAILED, delete_job=True)
             return
         _log.error("job %s killed its worker %d times and is given up", job.id, _MOST_ATTEMPTS)
         reason = f"The worker died {_MOST_ATTEMPTS} times while it worked on this."
@@ -120,7 +124,7 @@ def _task(kind: JobKind) -> Callable[..., Awaitable[None]]:
     async def run(context: JobContext, **arguments: str | int) -> None:
         try:
             await kind.run(arguments)
-        except UnavailableError as error:
+        except GroundwellError as error:
             await _count_failure(context, kind, arguments, error.detail)
             raise
         except Exception as error:

@@ -1,0 +1,100 @@
+"""What every blob store promises, shown on those that work without a network."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from obstore.store import MemoryStore
+
+from groundwell.adapters.blob_store.obstore import ObstoreBlobStore
+from groundwell.domain.errors import NotFoundError, UnavailableError
+from groundwell.ports.blob_store import BlobStore
+
+
+@pytest.fixture(params=["folder", "memory"])
+def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
+    if request.param == "folder":
+        return ObstoreBlobStore.in_folder(tmp_path / "blobs")
+    return ObstoreBlobStore(MemoryStore())
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "source"
+    path.write_bytes(bytes(range(256)) * 10_000)
+    return path
+
+
+async def read(blobs: BlobStore, key: str) -> bytes:
+    return b"".join([piece async for piece in blobs.stream(key)])
+
+
+async def test_what_was_put_is_fetched_and_streamed_byte_for_byte(
+    blobs: BlobStore, source: Path, tmp_path: Path
+):
+    await blobs.put("ab/cdef", source)
+    await blobs.fetch("ab/cdef", tmp_path / "target")
+    assert (tmp_path / "target").read_bytes() == source.read_bytes()
+    assert await read(blobs, "ab/cdef") == source.read_bytes()
+
+
+async def test_a_stream_comes_in_pieces(blobs: BlobStore, source: Path):
+    await blobs.put("ab/cdef", source)
+    pieces = [piece async for piece in blobs.stream("ab/cdef")]
+    assert sum(map(len, pieces)) == source.stat().st_size
+    assert all(pieces)
+
+
+async def test_an_empty_blob_is_kept_like_any_other(blobs: BlobStore, tmp_path: Path):
+    (tmp_path / "empty").write_bytes(b"")
+    await blobs.put("empty", tmp_path / "empty")
+    assert await read(blobs, "empty") == b""
+
+
+async def test_putting_the_same_key_again_is_harmless(blobs: BlobStore, source: Path):
+    await asyncio.gather(*(blobs.put("ab/cdef", source) for _ in range(8)))
+    assert await read(blobs, "ab/cdef") == source.read_bytes()
+
+
+async def test_putting_leaves_the_source_alone(blobs: BlobStore, source: Path):
+    before = source.read_bytes()
+    await blobs.put("ab/cdef", source)
+    assert source.read_bytes() == before
+
+
+async def test_a_missing_key_is_not_found(blobs: BlobStore, tmp_path: Path):
+    with pytest.raises(NotFoundError) as caught:
+        await blobs.fetch("no/thing", tmp_path / "target")
+    assert caught.value.code == "blob_not_found"
+    with pytest.raises(NotFoundError):
+        await read(blobs, "no/thing")
+
+
+async def test_a_deleted_blob_is_gone_and_deleting_it_again_is_no_error(
+    blobs: BlobStore, source: Path
+):
+    await blobs.put("ab/cdef", source)
+    await blobs.delete("ab/cdef")
+    await blobs.delete("ab/cdef")
+    with pytest.raises(NotFoundError):
+        await read(blobs, "ab/cdef")
+
+
+async def test_a_store_that_works_says_so(blobs: BlobStore):
+    assert await blobs.is_available()
+
+
+async def test_a_store_out_of_reach_is_unavailable(source: Path):
+    # Nothing listens on the discard port of this machine.
+    blobs = ObstoreBlobStore.at_url("http://127.0.0.1:9/bucket")
+    with pytest.raises(UnavailableError):
+        await asyncio.wait_for(blobs.put("ab/cdef", source), 60)
+
+
+async def test_a_folder_that_cannot_be_written_is_unavailable(source: Path, tmp_path: Path):
+    blobs = ObstoreBlobStore.in_folder(tmp_path / "blobs")
+    (tmp_path / "blobs" / "ab").write_text("a file where a folder has to be")
+    with pytest.raises(UnavailableError):
+        await blobs.put("ab/cdef", source)

@@ -1,0 +1,64 @@
+"""The command line starts quickly, since it is typed by hand."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from typing import get_args
+
+import pytest
+
+from groundwell.cli.search import _SearchType
+from groundwell.domain.search import SearchType
+
+SLOW = ("openvino", "kreuzberg", "uvicorn", "fastapi", "numpy", "psycopg", "procrastinate")
+
+
+def run(*arguments: str, code: str = "") -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", code] if code else [sys.executable, "-m", "groundwell"]
+    return subprocess.run(
+        [*command, *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_no_command_loads_what_only_the_server_needs() -> None:
+    code = "import sys, groundwell.cli; print(*sys.modules)"
+    loaded = {name.partition(".")[0] for name in run(code=code).stdout.split()}
+    assert "groundwell" in loaded
+    assert not loaded & set(SLOW)
+
+
+def test_help_is_there_at_once() -> None:
+    # The best of three: the machine may have other work. Half a second is the goal when it has not.
+    seconds = []
+    for _ in range(3):
+        begun = time.perf_counter()
+        result = run("--help")
+        seconds.append(time.perf_counter() - begun)
+        assert result.returncode == 0
+    assert min(seconds) < 1.5
+
+
+def test_help_names_every_command() -> None:
+    said = run("--help").stdout
+    for name in ("serve", "work", "ingest", "search", "ask", "doctor"):
+        assert f" {name} " in said
+
+
+@pytest.mark.parametrize("name", ["serve", "work", "ingest", "search", "ask", "doctor"])
+def test_every_command_explains_itself(name: str) -> None:
+    result = run(name, "--help")
+    assert result.returncode == 0
+    assert "--data-dir" in result.stdout
+
+
+def test_the_version_is_one_line() -> None:
+    result = run("--version")
+    assert result.returncode == 0
+    assert result.stdout.count("\n") == 1
+    assert result.stdout[0].isdigit()
+
+
+def test_the_types_of_search_are_those_of_the_domain() -> None:
+    assert set(get_args(_SearchType)) == set(SearchType)

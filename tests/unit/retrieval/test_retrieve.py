@@ -1,0 +1,276 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from uuid import UUID
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from groundwell.adapters.reranker.late_interaction import LateInteractionReranker
+from groundwell.adapters.search_index.postgres import PostgresSearchIndex
+from groundwell.domain.chunks import ChunkId
+from groundwell.domain.documents import TenantId
+from groundwell.domain.errors import GroundwellError, ProviderError, UnavailableError
+from groundwell.domain.filters import parse_filter
+from groundwell.domain.search import (
+    AnalysedQuery,
+    IndexScope,
+    LegScores,
+    Scores,
+    SearchRequest,
+    SearchType,
+)
+from groundwell.ports.reranker import Candidate, Reranker
+from groundwell.ports.search_index import SearchIndex
+from groundwell.retrieval.retrieve import RetrievalOptions, Retriever
+from groundwell.store.database import Database
+from tests.fakes.embedder import FakeEmbedder
+from tests.unit.store.setting import DIMENSION, Shelf, make_shelf, put
+
+TEXTS = {
+    "arch": "An arch bridge carries load as thrust.",
+    "cable": "A suspension bridge hangs from steel cables.",
+    "beam": "A beam bridge rests on piers.",
+    "bread": "Sourdough bread rises with wild yeast.",
+    "tide": "Tides follow the moon.",
+}
+
+
+@dataclass
+class ScriptedReranker:
+    """Scores candidates as the test says."""
+
+    answer: Callable[[Sequence[Candidate]], list[float | None]]
+    needs_text: bool = True
+    seen: list[Candidate] = field(default_factory=list)
+
+    async def rerank(
+        self, tenant: TenantId, query: AnalysedQuery, candidates: Sequence[Candidate]
+    ) -> list[float | None]:
+        assert tenant
+        assert query.text
+        self.seen = list(candidates)
+        return self.answer(candidates)
+
+
+@dataclass
+class ScriptedIndex:
+    """Finds what the test says."""
+
+    legs: LegScores
+
+    async def search(
+        self, scope: IndexScope, query: AnalysedQuery, search_type: SearchType, depth: int
+    ) -> LegScores:
+        assert scope.collection
+        assert query.text
+        assert search_type in SearchType
+        assert depth >= 100
+        return self.legs
+
+
+@pytest.fixture
+async def shelf(database: Database, database_url: str) -> Shelf:
+    shelf = await make_shelf(database, database_url)
+    await put(shelf, TEXTS, {key: {"kind": key} for key in TEXTS})
+    return shelf
+
+
+def retriever(
+    shelf: Shelf,
+    *,
+    reranker: Reranker | None = None,
+    embedder: FakeEmbedder | None = None,
+    index: SearchIndex | None = None,
+    options: RetrievalOptions | None = None,
+) -> Retriever:
+    return Retriever(
+        shelf.database,
+        index or PostgresSearchIndex(shelf.database, shelf.space),
+        embedder or FakeEmbedder(DIMENSION),
+        reranker,
+        options or RetrievalOptions(),
+    )
+
+
+def failing(error: GroundwellError) -> FakeEmbedder:
+    embedder = FakeEmbedder(DIMENSION)
+    embedder.error = error
+    return embedder
+
+
+def raising(error: GroundwellError) -> ScriptedReranker:
+    def answer(_: Sequence[Candidate]) -> list[float | None]:
+        raise error
+
+    return ScriptedReranker(answer)
+
+
+def request(shelf: Shelf, query: str = "bridge", **fields: object) -> SearchRequest:
+    asked = SearchRequest(tenant=shelf.tenant, collection=shelf.name, query=query)
+    return replace(asked, **fields)  # type: ignore[arg-type] - a test's shorthand
+
+
+@pytest.mark.parametrize("kind", list(SearchType))
+@pytest.mark.parametrize("rerank", [True, False])
+async def test_scores_lie_in_zero_to_one_and_fall_with_the_rank(
+    shelf: Shelf, kind: SearchType, rerank: bool
+):
+    search = retriever(shelf, reranker=LateInteractionReranker(shelf.database, shelf.space))
+    answer = await search.search(
+        request(shelf, "steel arch bridge", search_type=kind, rerank=rerank, explain=True)
+    )
+    found = [result.score for result in answer.results]
+    assert found == sorted(found, reverse=True)
+    assert all(0 <= score <= 1 for score in found)
+    assert {result.document_id for result in answer.results[:2]} == {"arch", "cable"}
+    explained = [result.explanation for result in answer.results]
+    assert [e.rank_final for e in explained if e] == list(range(1, len(found) + 1))
+    assert answer.degraded == ()
+    assert answer.timings_ms.keys() == {"embed", "index", "rerank", "load", "total"}
+
+
+scores = st.dictionaries(st.integers(0, 30), st.floats(-1, 40), max_size=25)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(dense=scores, keyword=scores, reranked=st.lists(st.none() | st.floats(-1, 1), max_size=31))
+def test_ranks_follow_scores_whatever_the_stages_say(
+    dense: dict[int, float], keyword: dict[int, float], reranked: list[float | None]
+):
+    legs = LegScores(as_chunks(dense), as_chunks(keyword))
+    fused = {chunk: 1 / (1 + chunk.int) for chunk in {**legs.dense, **legs.keyword}}
+    fresh = {c: s for c, s in zip(fused, reranked, strict=False) if s is not None}
+    ranked = Retriever(None, None, None, None, RetrievalOptions())._rank(legs, fused, fresh)  # type: ignore[arg-type] - ranking needs no other part
+    assert {hit.chunk for hit in ranked} == fused.keys()
+    assert all(0 <= hit.score <= 1 for hit in ranked)
+    assert all(a.score >= b.score for a, b in zip(ranked, ranked[1:], strict=False))
+
+
+def as_chunks(given: dict[int, float]) -> Scores:
+    return {ChunkId(UUID(int=number)): score for number, score in given.items()}
+
+
+async def test_results_below_the_threshold_are_left_out(shelf: Shelf):
+    search = retriever(shelf)
+    everything = (await search.search(request(shelf))).results
+    middle = everything[1].score
+    kept = (await search.search(request(shelf, threshold=middle))).results
+    assert [r.chunk_id for r in kept] == [r.chunk_id for r in everything if r.score >= middle]
+    assert 0 < len(kept) < len(everything)
+    assert (await search.search(request(shelf, threshold=1.0))).results == ()
+
+
+async def test_at_most_as_many_results_as_asked_for(shelf: Shelf):
+    assert len((await retriever(shelf).search(request(shelf, limit=2))).results) == 2
+
+
+async def test_a_result_is_a_verbatim_passage_with_its_document(shelf: Shelf):
+    (result, *_) = (await retriever(shelf).search(request(shelf, "wild yeast"))).results
+    assert (result.document_id, result.text) == ("bread", TEXTS["bread"])
+    assert TEXTS["bread"][result.char_start : result.char_end] == result.text
+    assert (result.filename, result.metadata, result.version) == ("note.txt", {"kind": "bread"}, 1)
+
+
+async def test_scores_of_the_stages_are_shown_only_on_request(shelf: Shelf):
+    reranker = ScriptedReranker(lambda candidates: [0.5] * len(candidates))
+    search = retriever(shelf, reranker=reranker)
+    plain = (await search.search(request(shelf))).results
+    explained = (await search.search(request(shelf, explain=True))).results
+    assert all(result.explanation is None for result in plain)
+    best = explained[0].explanation
+    assert best is not None
+    assert best.dense is not None
+    assert best.keyword is not None
+    assert (best.rerank, best.rank_fused, best.rank_final) == (0.5, 1, 1)
+
+
+async def test_the_reranker_changes_the_order(shelf: Shelf):
+    search = retriever(
+        shelf,
+        reranker=ScriptedReranker(lambda all_: [float("beam" in c.text) for c in all_]),
+        options=RetrievalOptions(blend=0.1),
+    )
+    assert (await search.search(request(shelf))).results[0].document_id == "beam"
+    first = (await search.search(request(shelf, "arch bridge", rerank=False))).results[0]
+    assert first.document_id == "arch"
+
+
+@pytest.mark.parametrize("score", [None, 0.3])
+async def test_the_order_stays_when_the_reranker_cannot_tell(shelf: Shelf, score: float | None):
+    plain = await retriever(shelf).search(request(shelf))
+    reranker = ScriptedReranker(lambda candidates: [score] * len(candidates))
+    reranked = await retriever(shelf, reranker=reranker).search(request(shelf))
+    assert [r.document_id for r in reranked.results] == [r.document_id for r in plain.results]
+    assert len(reranker.seen) == len(plain.results)
+
+
+async def test_a_candidate_that_cannot_be_scored_stays_below_those_that_can(shelf: Shelf):
+    reranker = ScriptedReranker(lambda all_: [None, *(0.5 for _ in all_[1:])])
+    plain = (await retriever(shelf).search(request(shelf))).results
+    reranked = (await retriever(shelf, reranker=reranker).search(request(shelf))).results
+    assert reranked[-1].chunk_id == plain[0].chunk_id or (
+        reranked[-1].score == reranked[-2].score
+    )
+
+
+async def test_a_reranker_that_needs_no_text_gets_none(shelf: Shelf):
+    reranker = ScriptedReranker(lambda all_: [None] * len(all_), needs_text=False)
+    await retriever(shelf, reranker=reranker).search(request(shelf))
+    assert {candidate.text for candidate in reranker.seen} == {""}
+
+
+@pytest.mark.parametrize("error", [ProviderError("No."), UnavailableError("Away.")])
+async def test_the_search_goes_on_without_its_embedder_and_says_so(
+    shelf: Shelf, error: GroundwellError
+):
+    answer = await retriever(shelf, embedder=failing(error)).search(request(shelf))
+    assert answer.degraded == ("embedder",)
+    assert answer.encoding is None
+    assert {r.document_id for r in answer.results} == {"arch", "cable", "beam"}
+
+
+async def test_the_search_goes_on_without_its_reranker_and_says_so(shelf: Shelf):
+    plain = await retriever(shelf).search(request(shelf))
+    for error in (ProviderError("No."), UnavailableError("Away.")):
+        answer = await retriever(shelf, reranker=raising(error)).search(request(shelf))
+        assert answer.degraded == ("reranker",)
+        assert [r.chunk_id for r in answer.results] == [r.chunk_id for r in plain.results]
+
+
+async def test_a_semantic_search_without_an_embedder_is_an_error(shelf: Shelf):
+    search = retriever(shelf, embedder=failing(ProviderError("No.")))
+    with pytest.raises(ProviderError):
+        await search.search(request(shelf, search_type=SearchType.SEMANTIC))
+
+
+async def test_a_keyword_search_needs_no_embedder(shelf: Shelf):
+    search = retriever(shelf, embedder=failing(ProviderError("No.")))
+    answer = await search.search(request(shelf, search_type=SearchType.KEYWORD))
+    assert answer.degraded == ()
+    assert len(answer.results) == 3
+
+
+async def test_a_search_that_finds_nothing_answers_nothing(shelf: Shelf):
+    search = retriever(shelf, reranker=LateInteractionReranker(shelf.database, shelf.space))
+    nothing = parse_filter({"kind": "submarine"})
+    assert (await search.search(request(shelf, filter=nothing))).results == ()
+
+
+async def test_a_chunk_that_was_deleted_while_the_search_ran_is_left_out(shelf: Shelf):
+    gone = ChunkId(UUID(int=5))
+    index = ScriptedIndex(LegScores({gone: 0.9}, {gone: 3.0}))
+    assert (await retriever(shelf, index=index).search(request(shelf))).results == ()
+
+
+async def test_scores_that_are_below_zero_become_zero(shelf: Shelf):
+    index = PostgresSearchIndex(shelf.database, shelf.space)
+    encoding = await FakeEmbedder(DIMENSION).embed_query("bridge")
+    query = AnalysedQuery("bridge", (), replace(encoding, vector=-np.abs(encoding.vector)))
+    legs = await index.search(shelf.scope, query, SearchType.SEMANTIC, 100)
+    opposite = LegScores({chunk: -abs(score) for chunk, score in legs.dense.items()}, {})
+    answer = await retriever(shelf, index=ScriptedIndex(opposite)).search(request(shelf))
+    assert [r.score for r in answer.results] == [0.0] * len(TEXTS)
