@@ -43,7 +43,7 @@ class Settings(BaseSettings):
         description="A Postgres >= 16 with pgvector >= 0.8; without it, an embedded one is used.",
     )
     database_pool_size: PositiveInt = Field(
-        default=10, description="Most connections that one process opens to the database."
+        default=10, ge=2, description="Most connections that one process opens to the database."
     )
     blob_url: str | None = Field(
         default=None,
@@ -184,5 +184,5 @@ def load_settings(**arguments: Any) -> Settings:  # noqa: ANN401 - the fields' o
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise StartupError(f"A setting is wrong: {problems}.", code="bad_settings") from error
-    except (tomllib.TOMLDecodeError, OSError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise StartupError(f"The settings cannot be read: {error}.", code="bad_settings") from error

@@ -112,7 +112,7 @@ def make_request(
         headers = {"Content-Type": "application/json"}
         return {**request, "content": orjson.dumps(body), "headers": headers}
     if content:
-        fields = ("document_id", "key", "title", "collection", "metadata")
+        fields = ("document_id", "title", "collection", "metadata")
         form = data.draw(st.dictionaries(st.sampled_from(fields), TEXT, max_size=3))
         files = {"file": (data.draw(TEXT) or "a.txt", data.draw(st.binary(max_size=200)))}
         return {**request, "data": form, "files": files}

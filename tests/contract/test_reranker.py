@@ -37,7 +37,9 @@ async def candidates(shelf: Shelf) -> dict[str, Candidate]:
         cursor = await connection.execute(
             "SELECT d.id, c.id, c.text FROM chunks c JOIN documents d ON d.uid = c.document_uid"
         )
-        return {key: Candidate(ChunkId(chunk), text) for key, chunk, text in await cursor.fetchall()}
+        return {
+            key: Candidate(ChunkId(chunk), text) for key, chunk, text in await cursor.fetchall()
+        }
 
 
 async def test_the_passage_that_shares_more_words_scores_higher(

@@ -48,7 +48,9 @@ fields = st.sampled_from(FIELDS)
 one_of = st.sampled_from([Comparison.EQ, Comparison.NE])
 conditions = (
     st.builds(lambda f, c, v: Condition(f, c, (v,)), fields, one_of, scalars)
-    | st.builds(lambda f, c, v: Condition(f, c, (v,)), fields, st.sampled_from([*ORDERED]), orderable)
+    | st.builds(
+        lambda f, c, v: Condition(f, c, (v,)), fields, st.sampled_from([*ORDERED]), orderable
+    )
     | st.builds(
         lambda f, c, v: Condition(f, c, tuple(v)),
         fields,
@@ -58,9 +60,11 @@ conditions = (
 )
 filters = st.recursive(
     conditions,
-    lambda inner: st.lists(inner, min_size=1, max_size=3).map(lambda parts: And(tuple(parts)))
-    | st.lists(inner, min_size=1, max_size=3).map(lambda parts: Or(tuple(parts)))
-    | inner.map(Not),
+    lambda inner: (
+        st.lists(inner, min_size=1, max_size=3).map(lambda parts: And(tuple(parts)))
+        | st.lists(inner, min_size=1, max_size=3).map(lambda parts: Or(tuple(parts)))
+        | inner.map(Not)
+    ),
     max_leaves=6,
 )
 
@@ -177,9 +181,7 @@ def matches(connection: psycopg.Connection, node: Filter) -> set[int]:
 @pytest.mark.parametrize("use_index", ["off", "on"])
 @settings(max_examples=150, deadline=None)
 @given(node=filters)
-def test_a_filter_finds_what_it_means(
-    attributes: psycopg.Connection, use_index: str, node: Filter
-):
+def test_a_filter_finds_what_it_means(attributes: psycopg.Connection, use_index: str, node: Filter):
     attributes.execute("SELECT set_config('enable_seqscan', %s, false)", (
         "off" if use_index == "on" else "on",))  # fmt: skip
     expected = {n for n, document in enumerate(DOCUMENTS) if holds(node, document)}

@@ -94,9 +94,7 @@ async def fill(shelf: Shelf, count: int, seed: int) -> Vectors:
                 vector = "[" + ",".join(map(str, matrix[row].tolist())) + "]"
                 document = documents[row // PER_DOCUMENT]
                 await copy.write_row((identity, tenant, home, document, vector, b""))
-        await cursor.execute(
-            "UPDATE collections SET chunk_count = %s WHERE id = %s", (count, home)
-        )
+        await cursor.execute("UPDATE collections SET chunk_count = %s WHERE id = %s", (count, home))
     return Vectors(shelf, ids, matrix)
 
 
@@ -134,7 +132,9 @@ async def test_the_dense_leg_returns_all_rows_asked_for_and_the_right_ones(
     vectors = tenants[size]
     count = len(vectors.ids) // PER_DOCUMENT
     matching = count if share is None else math.ceil(share * count)
-    condition: Filter | None = None if share is None else parse_filter({"number": {"$lt": matching}})
+    condition: Filter | None = (
+        None if share is None else parse_filter({"number": {"$lt": matching}})
+    )
     index = PostgresSearchIndex(vectors.shelf.database, vectors.shelf.space)
     scope = IndexScope(vectors.shelf.tenant, vectors.shelf.name, condition)
     rng = np.random.default_rng(99)
@@ -162,9 +162,7 @@ def natural_texts(count: int, seed: int) -> dict[str, str]:
     words = [f"w{number}" for number in range(3000)]
     weights = list(accumulate(1 / (rank + 1) for rank in range(len(words))))
     return {
-        str(number): " ".join(
-            choose.choices(words, cum_weights=weights, k=choose.randint(5, 120))
-        )
+        str(number): " ".join(choose.choices(words, cum_weights=weights, k=choose.randint(5, 120)))
         for number in range(count)
     }
 
@@ -224,7 +222,9 @@ async def test_the_keyword_leg_stays_exact_after_replacements(shelf: Shelf):
     texts = natural_texts(60, seed=6)
     await put(shelf, texts)
     # Of the same lengths, so that the average which the weights are made with stays the true one.
-    changed = {str(n): " ".join(reversed(texts[str(n)].replace("w1", "w2").split())) for n in range(9)}
+    changed = {
+        str(n): " ".join(reversed(texts[str(n)].replace("w1", "w2").split())) for n in range(9)
+    }
     await put(shelf, changed)
     assert_same_scores(
         await keyword_scores(shelf, "w2 w20 w5"), exact_bm25(texts | changed, "w2 w20 w5"), 100
@@ -258,7 +258,8 @@ async def test_the_keyword_leg_finds_nothing_for_unknown_words_and_for_none(shel
 
 
 @pytest.mark.parametrize(
-    "text", ["it's o'clock", "a\\b c\\\\d", "x:y:z 1:2", "naïve Ünïcode 東京都", "C++ & | ! ( ) <->"]
+    "text",
+    ["it's o'clock", "a\\b c\\\\d", "x:y:z 1:2", "naïve Ünïcode 東京都", "C++ & | ! ( ) <->"],
 )
 async def test_words_with_signs_of_the_query_language_are_only_words(shelf: Shelf, text: str):
     await put(shelf, {"a": text, "b": "something else"})

@@ -9,14 +9,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
 import psycopg
 import pytest
 
-from groundwell.domain.errors import StartupError
 from groundwell.store.embedded import EmbeddedPostgres
 
 # Opens the server, says so, and holds it until its input ends; then closes it, or is killed.
@@ -110,9 +109,11 @@ def test_after_server_and_owner_are_killed_it_opens_again_with_every_committed_r
             write(server.url, f"{number:02}")
         pid = postmaster(folder)
         assert pid is not None
-        # All at once, as when the power goes: the server's children must not tidy up.
-        for process in [*psutil.Process(pid).children(recursive=True), psutil.Process(pid)]:
-            process.send_signal(signal.SIGKILL)
+        # The children too, as when the power goes: none of them must tidy up.
+        running = psutil.Process(pid)
+        for process in [running, *running.children(recursive=True)]:
+            with suppress(psutil.NoSuchProcess):  # a helper may just have ended by itself
+                process.send_signal(signal.SIGKILL)
         owner.kill()
         owner.wait()
     server.close()
@@ -136,12 +137,32 @@ def test_a_process_that_was_killed_does_not_keep_the_server_running(folder: Path
     assert postmaster(folder) is None
 
 
+def test_a_lock_whose_process_id_was_given_to_another_program_is_no_obstacle(folder: Path):
+    with holder(folder) as owner:
+        lock = (folder / "postmaster.pid").read_text()
+        release(owner)
+    (folder / "postmaster.pid").write_text("\n".join([str(os.getpid()), *lock.split("\n")[1:]]))
+    server = EmbeddedPostgres.open(folder)
+    write(server.url, "works")
+    server.close()
+
+
 def test_a_list_of_handles_that_cannot_be_read_is_no_obstacle(folder: Path):
     EmbeddedPostgres.open(folder).close()
     (folder / ".handle_pids.json").write_text("")
     server = EmbeddedPostgres.open(folder)
     write(server.url, "works")
     server.close()
+
+
+def test_a_process_that_closed_and_opens_again_holds_the_server_once_more(folder: Path):
+    with holder(folder) as other:
+        EmbeddedPostgres.open(folder).close()
+        server = EmbeddedPostgres.open(folder)
+        release(other)
+        write(server.url, "still there")
+        server.close()
+    assert postmaster(folder) is None
 
 
 def test_closing_twice_is_harmless(folder: Path):

@@ -17,7 +17,7 @@ from groundwell.domain.documents import (
     Stage,
     TenantId,
 )
-from groundwell.domain.errors import DocumentError
+from groundwell.domain.errors import DocumentError, NotFoundError
 from groundwell.ingestion.chunking import make_chunker
 from groundwell.ingestion.encode import encode_chunks
 from groundwell.ports.blob_store import BlobStore
@@ -89,10 +89,10 @@ class Ingestor:
         await self._report(tenant, [work.uid], Stage.PARSE, 0.0)
         with TemporaryDirectory(prefix="groundwell-") as folder:
             path = Path(folder) / "document"
-            await self._blobs.fetch(work.blob_key, path)
             try:
+                await self._blobs.fetch(work.blob_key, path)
                 parsed = await self._parser.parse(path, work.filename, work.media_type)
-            except DocumentError as error:
+            except (DocumentError, NotFoundError) as error:
                 await self._fail(tenant, work, error.code, error.detail)
                 return None
         async with self._database.transaction(tenant) as connection:

@@ -75,24 +75,22 @@ class Database:
     @asynccontextmanager
     async def anonymous_transaction(self) -> AsyncIterator[AsyncConnection[Row]]:
         """A transaction that sees no tenant's rows: for authentication and the queue."""
-        with unavailable_when_lost():
-            async with self._pool.connection() as connection, connection.transaction():
-                yield connection
+        async with self._connection() as connection, connection.transaction():
+            yield connection
 
     async def fetch(self, tenant: TenantId, *statements: Statement) -> list[list[Row]]:
         """Run statements as one tenant, in one transaction and one round trip.
 
         Results come in binary form, one list of rows for each statement.
         """
-        with unavailable_when_lost():
-            async with self._pool.connection() as connection:
-                async with connection.pipeline(), connection.transaction():
-                    await connection.execute(_TENANT, (str(tenant),))
-                    cursors = [
-                        await connection.execute(sql, parameters, binary=True)
-                        for sql, parameters in statements
-                    ]
-                return [await cursor.fetchall() for cursor in cursors]
+        async with self._connection() as connection:
+            async with connection.pipeline(), connection.transaction():
+                await connection.execute(_TENANT, (str(tenant),))
+                cursors = [
+                    await connection.execute(sql, parameters, binary=True)
+                    for sql, parameters in statements
+                ]
+            return [await cursor.fetchall() for cursor in cursors]
 
     async def is_available(self) -> bool:
         """Whether a query is answered."""
@@ -102,6 +100,19 @@ class Database:
         except UnavailableError:
             return False
         return True
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[AsyncConnection[Row]]:
+        try:
+            with unavailable_when_lost():
+                async with self._pool.connection() as connection:
+                    yield connection
+        except UnavailableError as error:
+            if isinstance(error.__cause__, psycopg.OperationalError) and not self._pool.closed:
+                # What broke one connection broke the idle ones too: without this look at them,
+                # each would fail a request of its own.
+                await self._pool.check()
+            raise
 
 
 async def _configure(connection: AsyncConnection[Row]) -> None:

@@ -58,6 +58,7 @@ class EmbeddedPostgres:
     @classmethod
     def _open_once(cls, folder: Path) -> EmbeddedPostgres:
         _forget_dead_handles(folder / ".handle_pids.json")
+        _forget_reused_pid(folder / "postmaster.pid")
         server = get_server(folder)
         url = server.get_uri()
         with psycopg.connect(url, connect_timeout=5):
@@ -67,6 +68,8 @@ class EmbeddedPostgres:
         """Give the handle back. Blocks while the server stops, if this was the last one."""
         with suppress(KeyError):
             self.server.cleanup()
+        # The library keeps a handle that was not the last, and would hand it out as if it were open.
+        PostgresServer._instances.pop(self.server.pgdata, None)
 
 
 def _forget_dead_handles(registry: Path) -> None:
@@ -78,3 +81,17 @@ def _forget_dead_handles(registry: Path) -> None:
     alive = [pid for pid in listed if psutil.pid_exists(pid)]
     if alive != listed:
         registry.write_text(json.dumps(alive))
+
+
+def _forget_reused_pid(lock: Path) -> None:
+    """Remove the lock of a dead server whose process id now belongs to another program.
+
+    In a container that was killed and starts again, this is the rule. The library and Postgres
+    itself only look whether the process exists, and would wait for it for ever.
+    """
+    try:
+        program = psutil.Process(int(lock.read_text().split()[0])).name()
+    except (FileNotFoundError, IndexError, ValueError, psutil.Error):
+        return
+    if not program.startswith("postgres"):
+        lock.unlink(missing_ok=True)

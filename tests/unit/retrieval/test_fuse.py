@@ -6,9 +6,7 @@ from hypothesis import strategies as st
 
 from groundwell.retrieval.fuse import fuse, min_max
 
-scores = st.dictionaries(
-    st.integers(0, 20), st.floats(-100, 100, allow_nan=False), max_size=12
-)
+scores = st.dictionaries(st.integers(0, 20), st.floats(-100, 100, allow_nan=False), max_size=12)
 weights = st.floats(0, 5)
 
 

@@ -136,7 +136,9 @@ async def test_scores_lie_in_zero_to_one_and_fall_with_the_rank(
 scores = st.dictionaries(st.integers(0, 30), st.floats(-1, 40), max_size=25)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(dense=scores, keyword=scores, reranked=st.lists(st.none() | st.floats(-1, 1), max_size=31))
 def test_ranks_follow_scores_whatever_the_stages_say(
     dense: dict[int, float], keyword: dict[int, float], reranked: list[float | None]
@@ -212,9 +214,7 @@ async def test_a_candidate_that_cannot_be_scored_stays_below_those_that_can(shel
     reranker = ScriptedReranker(lambda all_: [None, *(0.5 for _ in all_[1:])])
     plain = (await retriever(shelf).search(request(shelf))).results
     reranked = (await retriever(shelf, reranker=reranker).search(request(shelf))).results
-    assert reranked[-1].chunk_id == plain[0].chunk_id or (
-        reranked[-1].score == reranked[-2].score
-    )
+    assert reranked[-1].chunk_id == plain[0].chunk_id or (reranked[-1].score == reranked[-2].score)
 
 
 async def test_a_reranker_that_needs_no_text_gets_none(shelf: Shelf):

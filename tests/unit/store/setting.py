@@ -60,15 +60,15 @@ async def make_shelf(
     return Shelf(database, url, space, owner, collection.id, name)
 
 
-def new_document(text: str, **fields: object) -> NewDocument:
+def new_document(given: str, /, **fields: object) -> NewDocument:
     """A document that is handed in as text."""
-    content = text.encode()
+    content = given.encode()
     document = {
         "filename": "note.txt",
         "media_type": "text/plain",
         "file_size": len(content),
         "sha256": sha256(content).digest(),
-        "text": text,
+        "text": given,
     }
     return NewDocument(**{**document, **fields})  # type: ignore[arg-type] - a test's shorthand
 
@@ -113,9 +113,7 @@ def indexed(work: Work) -> IndexedDocument:
 async def swap(shelf: Shelf, documents: Sequence[IndexedDocument]) -> bool:
     """Swap documents in, in one transaction."""
     async with shelf.database.transaction(shelf.tenant) as connection:
-        return await swap_chunks(
-            connection, shelf.tenant, shelf.space, shelf.collection, documents
-        )
+        return await swap_chunks(connection, shelf.tenant, shelf.space, shelf.collection, documents)
 
 
 async def put(

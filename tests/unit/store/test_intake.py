@@ -79,9 +79,7 @@ async def test_the_same_bytes_of_two_collections_are_two_documents(shelf: Shelf)
     assert second.has_work
 
 
-async def test_twenty_identical_uploads_at_once_make_one_document(
-    shelf: Shelf, database_url: str
-):
+async def test_twenty_identical_uploads_at_once_make_one_document(shelf: Shelf, database_url: str):
     pool = Database(database_url, min_size=8, max_size=8)
     await pool.open()
     wide = Shelf(pool, shelf.url, shelf.space, shelf.tenant, shelf.collection, shelf.name)

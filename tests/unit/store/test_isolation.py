@@ -70,7 +70,9 @@ def test_every_table_of_tenants_checks_what_is_read_and_what_is_written(owner: p
     guarded = {
         table
         for table, qual, check, command, roles in policies
-        if command == "ALL" and roles == ["public"] and "current_tenant()" in (qual or "")
+        if command == "ALL"
+        and roles == ["public"]
+        and "current_tenant()" in (qual or "")
         and check == qual
     }
     assert guarded == tenant_tables(owner) | {"tenants"}
@@ -149,7 +151,9 @@ async def test_a_tenant_sees_its_own_rows_and_no_others(
     filled = {"documents", "document_versions", "chunks", "chunk_terms", "term_statistics"}
     filled |= {shelf.space.table, "collections", "users"}
     with psycopg.connect(shelf.url, options=app_options()) as connection:
-        connection.execute("SELECT set_config('groundwell.tenant', %s, false)", (str(shelf.tenant),))
+        connection.execute(
+            "SELECT set_config('groundwell.tenant', %s, false)", (str(shelf.tenant),)
+        )
         for table in sorted(tenant_tables(owner)):
             rows = connection.execute(
                 f"SELECT DISTINCT tenant_id FROM {table}"  # type: ignore[arg-type] - as above
@@ -210,9 +214,7 @@ async def test_a_foreign_collection_answers_like_a_missing_one(shelf: Shelf, oth
     index = PostgresSearchIndex(shelf.database, shelf.space)
     for name in ("private", "missing"):
         with pytest.raises(NotFoundError) as caught:
-            await index.search(
-                IndexScope(shelf.tenant, name), asked("word"), SearchType.HYBRID, 10
-            )
+            await index.search(IndexScope(shelf.tenant, name), asked("word"), SearchType.HYBRID, 10)
         assert caught.value.code == "collection_not_found"
 
 

@@ -52,9 +52,7 @@ async def found(shelf: Shelf, words: str, kind: SearchType = SearchType.KEYWORD)
     """Texts of what a leg finds."""
     index = PostgresSearchIndex(shelf.database, shelf.space)
     legs = await index.search(shelf.scope, asked(words), kind, 100)
-    passages = await load_passages(
-        shelf.database, shelf.tenant, [*legs.keyword, *legs.dense]
-    )
+    passages = await load_passages(shelf.database, shelf.tenant, [*legs.keyword, *legs.dense])
     return {passage.text for passage in passages.values()}
 
 

@@ -19,7 +19,7 @@ def request() -> Request:
 
 async def received(events: AsyncIterator[Event]) -> list[tuple[str, object]]:
     response = event_stream(request(), events)
-    pieces = [bytes(piece) async for piece in response.body_iterator]  # type: ignore[arg-type]
+    pieces = [bytes(piece) async for piece in response.body_iterator]
     blocks = b"".join(pieces).decode().split("\n\n")[:-1]
     named = [block.split("\ndata: ") for block in blocks]
     return [(name.removeprefix("event: "), orjson.loads(data)) for name, data in named]
@@ -71,7 +71,7 @@ async def test_the_source_is_closed_when_the_client_leaves() -> None:
     response = event_stream(request(), events())
     pieces = response.body_iterator
     await anext(aiter(pieces))
-    waiting = asyncio.ensure_future(anext(aiter(pieces)))  # type: ignore[arg-type]
+    waiting = asyncio.ensure_future(anext(aiter(pieces)))
     await asyncio.sleep(0.01)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):

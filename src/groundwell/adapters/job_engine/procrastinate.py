@@ -124,25 +124,30 @@ def _task(kind: JobKind) -> Callable[..., Awaitable[None]]:
     async def run(context: JobContext, **arguments: str | int) -> None:
         try:
             await kind.run(arguments)
-        except GroundwellError as error:
-            await _count_failure(context, kind, arguments, error.detail)
-            raise
         except Exception as error:
             # The one place that catches everything: whatever a job raises, its document must
             # not be left waiting.
-            _log.exception("job %s (%s) failed", context.job.id, kind.name)
-            reason = f"Something unexpected went wrong ({type(error).__name__}). See the log."
-            await _count_failure(context, kind, arguments, reason)
+            if isinstance(error, GroundwellError):
+                reason = error.detail
+            else:
+                _log.exception("job %s (%s) failed", context.job.id, kind.name)
+                reason = f"Something unexpected went wrong ({type(error).__name__}). See the log."
+            if await _is_replaced(context):
+                return
+            if context.job.attempts + 1 >= _MOST_ATTEMPTS:
+                await kind.give_up(arguments, reason)
             raise
 
     return run
 
 
-async def _count_failure(
-    context: JobContext, kind: JobKind, arguments: JobArguments, reason: str
-) -> None:
-    if context.job.attempts + 1 >= _MOST_ATTEMPTS:
-        await kind.give_up(arguments, reason)
+async def _is_replaced(context: JobContext) -> bool:
+    """Whether a job of the same key waits already: then this one cannot, and need not, wait too."""
+    key = context.job.queueing_lock
+    if key is None:
+        return False
+    waiting = await context.app.job_manager.list_jobs_async(queueing_lock=key, status="todo")
+    return bool(list(waiting))
 
 
 def _arguments(raw: object) -> JobArguments:

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import asyncio
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from groundwell.domain.documents import TenantId
+from groundwell.domain.errors import UnavailableError
+from groundwell.store.database import Database
+
+TENANT = TenantId(uuid4())
+
+
+def lose_all_connections(url: str) -> int:
+    """End every other session of the database, as a restart of the server does."""
+    with psycopg.connect(url, autocommit=True) as owner:
+        rows = owner.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " AND backend_type = 'client backend'"
+        ).fetchall()
+    return len(rows)
+
+
+async def test_lost_connections_fail_one_request_and_then_all_work_again(
+    database: Database, database_url: str
+):
+    # Fill the pool with connections that lie idle.
+    async with asyncio.timeout(20):
+        holding = [database.transaction(TENANT) for _ in range(4)]
+        for transaction in holding:
+            await transaction.__aenter__()
+        for transaction in holding:
+            await transaction.__aexit__(None, None, None)
+    assert lose_all_connections(database_url) == 4
+    with pytest.raises(UnavailableError) as caught:
+        await database.fetch(TENANT, ("SELECT 1", ()))
+    assert (caught.value.code, caught.value.retry_after_seconds) == ("database_unavailable", 5)
+    for _ in range(8):
+        assert await database.fetch(TENANT, ("SELECT 1", ())) == [[(1,)]]
+    assert await database.is_available()
+
+
+async def test_a_connection_that_is_lost_within_a_transaction_is_unavailable(
+    database: Database, database_url: str
+):
+    with pytest.raises(UnavailableError):
+        async with database.transaction(TENANT) as connection:
+            lose_all_connections(database_url)
+            await connection.execute("SELECT 1")
+    assert await database.is_available()
+
+
+async def test_an_error_of_the_transaction_is_passed_on_as_it_is(database: Database):
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        async with database.transaction(TENANT) as connection:
+            await connection.execute("SELECT 1 / 0")
+    with pytest.raises(psycopg.errors.QueryCanceled):
+        async with database.transaction(TENANT) as connection:
+            await connection.execute("SET LOCAL statement_timeout = 20")
+            await connection.execute("SELECT pg_sleep(5)")
+    assert await database.is_available()
+
+
+async def test_statements_are_answered_in_order_in_one_transaction(database: Database):
+    now = "SELECT now()"
+    first, second, third = await database.fetch(
+        TENANT, (now, ()), ("SELECT %s::int, current_tenant()", (7,)), (now, ())
+    )
+    assert first == third
+    assert second == [(7, TENANT)]
+
+
+async def test_an_error_among_several_statements_spoils_no_connection(database: Database):
+    for _ in range(6):
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            await database.fetch(TENANT, ("SELECT 1", ()), ("SELECT 1 / 0", ()), ("SELECT 2", ()))
+    assert await database.fetch(TENANT, ("SELECT 2", ())) == [[(2,)]]
+
+
+async def test_a_server_that_is_not_there_is_said_to_be_unavailable():
+    nowhere = Database("postgresql://127.0.0.1:9/nothing?connect_timeout=1", min_size=1, max_size=1)
+    assert not await nowhere.is_available()
