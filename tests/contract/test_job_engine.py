@@ -67,7 +67,7 @@ async def working(engine: ProcrastinateJobEngine) -> AsyncIterator[None]:
 
 async def until(condition: Callable[[], bool], seconds: float = 15) -> None:
     async with asyncio.timeout(seconds):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - the database gives no event
             await asyncio.sleep(0.02)
 
 

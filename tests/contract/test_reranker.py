@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import numpy as np
 import pytest
+from tests.unit.store.setting import DIMENSION, Shelf, asked, make_shelf, put
 
 from groundwell.adapters.reranker.late_interaction import LateInteractionReranker
 from groundwell.domain.chunks import ChunkId
@@ -14,7 +15,6 @@ from groundwell.domain.documents import TenantId
 from groundwell.domain.search import AnalysedQuery
 from groundwell.ports.reranker import Candidate, Reranker
 from groundwell.store.database import Database
-from tests.unit.store.setting import DIMENSION, Shelf, asked, make_shelf, put
 
 TEXTS = {"a": "steel cables hold the bridge", "b": "bread rises slowly", "c": "the bridge is red"}
 

@@ -68,7 +68,7 @@ class EmbeddedPostgres:
         """Give the handle back. Blocks while the server stops, if this was the last one."""
         with suppress(KeyError):
             self.server.cleanup()
-        # The library keeps a handle that was not the last, and would hand it out as if it were open.
+        # The library keeps a handle that was not the last, and would hand it out as an open one.
         PostgresServer._instances.pop(self.server.pgdata, None)
 
 

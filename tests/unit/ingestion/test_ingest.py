@@ -7,22 +7,20 @@ from pathlib import Path
 
 import pytest
 from psycopg import AsyncConnection
+from tests.fakes.embedder import FakeEmbedder
+from tests.unit.store.setting import DIMENSION, Shelf, accept, make_shelf, new_document
+from tests.unit.store.test_swap import assert_statistics_are_exact, remove
 
-from groundwell.domain.chunks import Chunk
+from groundwell.adapters.search_index.postgres import PostgresSearchIndex
 from groundwell.domain.documents import Document, DocumentStatus, ParsedDocument, Stage
 from groundwell.domain.errors import DocumentError, NotFoundError, ProviderError
 from groundwell.domain.search import SearchRequest, SearchType
-from groundwell.adapters.search_index.postgres import PostgresSearchIndex
-from groundwell.ingestion.encode import text_in_context
 from groundwell.ingestion.ingest import Ingestor
 from groundwell.ingestion.jobs import IngestionJobs
 from groundwell.ports.job_engine import JobArguments, JobKind
 from groundwell.retrieval.retrieve import RetrievalOptions, Retriever
 from groundwell.store.database import Database
 from groundwell.store.documents import get_document
-from tests.fakes.embedder import FakeEmbedder
-from tests.unit.store.setting import DIMENSION, Shelf, accept, make_shelf, new_document
-from tests.unit.store.test_swap import assert_statistics_are_exact, remove
 
 
 @dataclass
@@ -33,7 +31,7 @@ class FakeParser:
 
     async def parse(self, path: Path, filename: str, media_type: str) -> ParsedDocument:
         self.parsed.append(filename)
-        text = path.read_text()
+        text = await asyncio.to_thread(path.read_text)
         if text.startswith("!"):
             raise DocumentError("It cannot be read.", code=text[1:])
         title = text[2:].split("\n")[0] if text.startswith("# ") else None
@@ -47,12 +45,12 @@ class FakeBlobs:
     kept: dict[str, bytes] = field(default_factory=dict)
 
     async def put(self, key: str, source: Path) -> None:
-        self.kept[key] = source.read_bytes()
+        self.kept[key] = await asyncio.to_thread(source.read_bytes)
 
     async def fetch(self, key: str, target: Path) -> None:
         if key not in self.kept:
             raise NotFoundError("The stored file is missing.", code="blob_not_found")
-        target.write_bytes(self.kept[key])
+        await asyncio.to_thread(target.write_bytes, self.kept[key])
 
     async def stream(self, key: str) -> AsyncIterator[bytes]:
         yield self.kept[key]
@@ -285,21 +283,3 @@ async def test_ingesting_and_searching_at_once_makes_no_errors_and_exact_statist
     assert min(*rounds, searches) > 5
     await assert_statistics_are_exact(shelf)
     await pool.close()
-
-
-def chunk(text: str, *headings: str) -> Chunk:
-    return Chunk(0, text, 0, len(text), None, headings)
-
-
-def test_a_chunk_is_embedded_under_its_title_and_headings():
-    assert text_in_context("Tides", chunk("They rise.", "Moon", "Springs")) == (
-        "Tides\nMoon\nSprings\nThey rise."
-    )
-
-
-def test_what_stands_above_a_chunk_is_said_once_and_kept_short():
-    long = "v" * 500
-    assert text_in_context("Moon", chunk("Moon and sea.", "Moon", " ", long, long)) == (
-        f"{long[:160]}\nMoon and sea."
-    )
-    assert text_in_context(None, chunk("Alone.")) == "Alone."

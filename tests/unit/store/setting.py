@@ -11,6 +11,7 @@ from hashlib import sha256
 from uuid import uuid4
 
 import numpy as np
+from tests.fakes.embedder import FakeEmbedder
 
 from groundwell.domain.analysis import analyse
 from groundwell.domain.chunks import Chunk, EncodedChunk
@@ -24,7 +25,6 @@ from groundwell.store.documents import Work, load_work
 from groundwell.store.identity import insert_owner
 from groundwell.store.intake import Accepted, NewDocument, accept_documents
 from groundwell.store.spaces import EmbeddingSpace, open_space
-from tests.fakes.embedder import FakeEmbedder
 
 DIMENSION = 64
 CENTRE = np.zeros(DIMENSION, dtype=np.float32)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import LiteralString
 from uuid import uuid4
 
 import psycopg
@@ -46,21 +47,26 @@ async def test_lost_connections_fail_one_request_and_then_all_work_again(
 async def test_a_connection_that_is_lost_within_a_transaction_is_unavailable(
     database: Database, database_url: str
 ):
-    with pytest.raises(UnavailableError):
+    async def lose_and_go_on() -> None:
         async with database.transaction(TENANT) as connection:
             lose_all_connections(database_url)
             await connection.execute("SELECT 1")
+
+    with pytest.raises(UnavailableError):
+        await lose_and_go_on()
     assert await database.is_available()
 
 
 async def test_an_error_of_the_transaction_is_passed_on_as_it_is(database: Database):
+    async def run(*statements: LiteralString) -> None:
+        async with database.transaction(TENANT) as connection:
+            for statement in statements:
+                await connection.execute(statement)
+
     with pytest.raises(psycopg.errors.DivisionByZero):
-        async with database.transaction(TENANT) as connection:
-            await connection.execute("SELECT 1 / 0")
+        await run("SELECT 1 / 0")
     with pytest.raises(psycopg.errors.QueryCanceled):
-        async with database.transaction(TENANT) as connection:
-            await connection.execute("SET LOCAL statement_timeout = 20")
-            await connection.execute("SELECT pg_sleep(5)")
+        await run("SET LOCAL statement_timeout = 20", "SELECT pg_sleep(5)")
     assert await database.is_available()
 
 

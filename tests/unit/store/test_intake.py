@@ -5,6 +5,7 @@ from hashlib import sha256
 
 import psycopg
 import pytest
+from tests.unit.store.setting import Shelf, accept, make_shelf, new_document, put, works
 
 from groundwell.domain.documents import DocumentStatus
 from groundwell.domain.errors import UnavailableError
@@ -19,7 +20,6 @@ from groundwell.store.documents import (
     mark_failed,
 )
 from groundwell.store.intake import accept_documents
-from tests.unit.store.setting import Shelf, accept, make_shelf, new_document, put, works
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from tests.unit.store.setting import Shelf, asked, make_shelf, put
 
 from groundwell.adapters.search_index.postgres import PostgresSearchIndex
 from groundwell.domain.chunks import ChunkId
@@ -15,7 +16,6 @@ from groundwell.domain.errors import NotFoundError
 from groundwell.domain.search import IndexScope, SearchType
 from groundwell.store.database import Database, app_options, owner_options
 from groundwell.store.passages import load_passages
-from tests.unit.store.setting import Shelf, asked, make_shelf, put
 
 # The queue is the server's own: its rows carry ids only, and a worker serves all tenants.
 # Spaces and migrations describe the installation, not a tenant's data.

@@ -6,13 +6,13 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from tests.conftest import url_of
+from tests.unit.store.setting import CENTRE, DIMENSION
 
 from groundwell.domain.errors import StartupError
 from groundwell.store.embedded import EmbeddedPostgres
 from groundwell.store.migrate import migrate
 from groundwell.store.spaces import open_space
-from tests.conftest import url_of
-from tests.unit.store.setting import CENTRE, DIMENSION
 
 
 @pytest.fixture

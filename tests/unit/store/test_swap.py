@@ -6,6 +6,18 @@ import random
 from collections import Counter
 
 import pytest
+from psycopg import sql
+from tests.unit.store.setting import (
+    Shelf,
+    accept,
+    asked,
+    indexed,
+    make_shelf,
+    new_document,
+    put,
+    swap,
+    works,
+)
 
 from groundwell.adapters.search_index.postgres import PostgresSearchIndex
 from groundwell.domain.analysis import analyse
@@ -19,17 +31,6 @@ from groundwell.store.database import Database
 from groundwell.store.documents import fail_unfinished, get_document
 from groundwell.store.passages import load_pages, load_passages
 from groundwell.store.reweigh import adopt_average_length, reweigh_step
-from tests.unit.store.setting import (
-    Shelf,
-    accept,
-    asked,
-    indexed,
-    make_shelf,
-    new_document,
-    put,
-    swap,
-    works,
-)
 
 TABLES = ("documents", "document_versions", "chunks", "chunk_terms")
 
@@ -40,12 +41,15 @@ async def shelf(database: Database, database_url: str) -> Shelf:
 
 
 async def sizes(shelf: Shelf) -> dict[str, int]:
-    names = (*TABLES, shelf.space.table)
+    """How many rows each table has."""
+    counts: dict[str, int] = {}
     async with shelf.database.transaction(shelf.tenant) as connection:
-        return {
-            name: ((await (await connection.execute(f"SELECT count(*) FROM {name}")).fetchone()) or (0,))[0]  # type: ignore[arg-type] - names of ours
-            for name in names
-        }  # fmt: skip
+        for name in (*TABLES, shelf.space.table):
+            cursor = await connection.execute(
+                sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(name))
+            )
+            ((counts[name],),) = await cursor.fetchall()
+    return counts
 
 
 async def found(shelf: Shelf, words: str, kind: SearchType = SearchType.KEYWORD) -> set[str]:
@@ -95,12 +99,16 @@ async def test_a_swap_that_is_rolled_back_changes_nothing(shelf: Shelf):
     await put(shelf, {"a": "The old harbour."})
     accepted = await accept(shelf, new_document("The new harbour.", id="a"))
     (work,) = await works(shelf, accepted)
-    with pytest.raises(ZeroDivisionError):
+
+    async def swap_and_fail() -> None:
         async with shelf.database.transaction(shelf.tenant) as connection:
             await swap_chunks(
                 connection, shelf.tenant, shelf.space, shelf.collection, [indexed(work)]
             )
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await swap_and_fail()
     assert await found(shelf, "harbour") == {"The old harbour."}
     await assert_statistics_are_exact(shelf)
 
