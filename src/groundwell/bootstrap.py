@@ -160,6 +160,7 @@ def _make_parser(settings: Settings) -> KreuzbergParser:
     return KreuzbergParser(
         ParserLimits(
             memory_bytes=settings.parser_memory_mb * _MEBIBYTE,
+            cpu_seconds=settings.parser_seconds,
             wall_seconds=settings.parser_seconds,
             ocr_seconds=settings.ocr_seconds,
         ),

@@ -63,11 +63,16 @@ async def test_each_page_span_covers_the_words_of_its_page(parse: Parse):
     assert document.title == "Two pages"
 
 
-@pytest.mark.parametrize("media_type", [MediaType.HTML, MediaType.MARKDOWN])
-async def test_heading_span_covers_the_words_of_the_heading(parse: Parse, media_type: MediaType):
+@pytest.mark.parametrize(
+    ("media_type", "heading"),
+    [(MediaType.HTML, "Only words"), (MediaType.MARKDOWN, "# Only words")],
+)
+async def test_heading_span_covers_the_heading_as_it_is_written(
+    parse: Parse, media_type: MediaType, heading: str
+):
     document = await parse(SAMPLES[media_type], media_type)
     first = document.headings[0]
-    assert document.text[first.char_start : first.char_end] == "Only words"
+    assert document.text[first.char_start : first.char_end] == heading
     assert (first.level, document.title) == (1, "Only words")
 
 

@@ -23,6 +23,7 @@ from groundwell.store.database import Database, owner_options
 from groundwell.store.embedded import EmbeddedPostgres
 
 PER_DOCUMENT = 10
+TOPICS = 50
 NOTHING = np.empty((0, DIMENSION), dtype=np.float32)
 
 
@@ -42,11 +43,19 @@ class Vectors:
         return {self.ids[rows.start + i]: float(scores[i]) for i in best.tolist()}
 
 
+def draw(rng: np.random.Generator, count: int) -> NDArray[np.float32]:
+    """Unit vectors that gather around topics, as those of texts do."""
+    topics = np.random.default_rng(1).standard_normal((TOPICS, DIMENSION))
+    chosen = topics[rng.integers(TOPICS, size=count)]
+    drawn = (chosen + rng.standard_normal((count, DIMENSION))).astype(np.float32)
+    unit: NDArray[np.float32] = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+    return unit
+
+
 async def fill(shelf: Shelf, count: int, seed: int) -> Vectors:
     """Put vectors in by plain SQL, as their number is what matters."""
     rng = np.random.default_rng(seed)
-    matrix = rng.standard_normal((count, DIMENSION)).astype(np.float32)
-    matrix /= np.linalg.norm(matrix, axis=1, keepdims=True)
+    matrix = draw(rng, count)
     ids = [uuid4() for _ in range(count)]
     documents = [uuid4() for _ in range(count // PER_DOCUMENT)]
     versions = [uuid4() for _ in documents]
@@ -133,8 +142,7 @@ async def test_the_dense_leg_returns_all_rows_asked_for_and_the_right_ones(
     rng = np.random.default_rng(99)
     hits = wanted = 0
     for depth in (1, 100, 100):
-        query = rng.standard_normal(DIMENSION).astype(np.float32)
-        query /= np.linalg.norm(query)
+        query = draw(rng, 1)[0]
         legs = await index.search(
             scope, AnalysedQuery("", (), Encoding(query, NOTHING)), SearchType.SEMANTIC, depth
         )

@@ -114,7 +114,7 @@ def _welcome(settings: Settings, address: str, owner: Owner, samples: int) -> No
     if samples:
         err.print(
             f"  {samples} sample documents are being indexed. Then try, in another shell:\n"
-            f'  groundwell ask --collection {SAMPLE_COLLECTION} "Why do spring tides occur?"'
+            f'  groundwell ask --collection {SAMPLE_COLLECTION} "How accurate is RTK positioning?"'
         )
     err.print("  Ctrl+C stops the server.")
 

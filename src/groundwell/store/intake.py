@@ -17,7 +17,7 @@ from groundwell.domain.documents import (
     Metadata,
     TenantId,
 )
-from groundwell.domain.errors import UnavailableError
+from groundwell.domain.errors import ConflictError, UnavailableError
 from groundwell.store.database import Row
 
 _ROUNDS = 5
@@ -47,7 +47,7 @@ class NewDocument:
     def identity(self) -> str:
         """What makes the document unique in its collection."""
         if self.key is not None:
-            return self.key
+            return f"key/{self.key}"
         return f"id/{self.id}" if self.id is not None else f"sha256/{self.sha256.hex()}"
 
 
@@ -116,9 +116,15 @@ class _KnownDocuments:
         self._by_bytes = {row.sha256: row for row in rows}
 
     def match(self, document: NewDocument) -> _Known | None:
+        by_key = self._by_key.get(document.identity)
         if document.id is not None:
+            if by_key is not None and by_key.id != document.id:
+                raise ConflictError(
+                    f"The key belongs to the document '{by_key.id}' of this collection already.",
+                    code="key_in_use",
+                )
             return self._by_id.get(document.id)
-        return self._by_key.get(document.identity) or self._by_bytes.get(document.sha256)
+        return by_key or self._by_bytes.get(document.sha256)
 
 
 async def _find_known(

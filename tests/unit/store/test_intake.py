@@ -8,7 +8,7 @@ import pytest
 from tests.unit.store.setting import Shelf, accept, make_shelf, new_document, put, works
 
 from groundwell.domain.documents import DocumentStatus
-from groundwell.domain.errors import UnavailableError
+from groundwell.domain.errors import ConflictError
 from groundwell.store.database import Database
 from groundwell.store.documents import (
     count_documents,
@@ -152,7 +152,7 @@ async def test_answers_come_in_the_order_of_the_documents(shelf: Shelf):
 
 async def test_an_id_and_a_key_that_contradict_each_other_end_in_a_clear_error(shelf: Shelf):
     await accept(shelf, new_document("One.", key="k"))
-    with pytest.raises(UnavailableError, match="uploaded many times"):
+    with pytest.raises(ConflictError, match="belongs to the document"):
         await accept(shelf, new_document("Two.", id="another", key="k"))
 
 
@@ -198,6 +198,6 @@ async def test_text_and_content_are_those_of_the_searchable_and_of_the_newest_ve
 
 def test_a_document_is_known_by_its_key_then_its_id_then_its_bytes():
     digest = sha256(b"x").hexdigest()
-    assert new_document("x", key="k", id="i").identity == "k"
+    assert new_document("x", key="k", id="i").identity == "key/k"
     assert new_document("x", id="i").identity == "id/i"
     assert new_document("x").identity == f"sha256/{digest}"

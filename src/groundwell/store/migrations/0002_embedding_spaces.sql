@@ -55,7 +55,7 @@ BEGIN
         SET search_path = groundwell, public, pg_temp
         SET hnsw.iterative_scan = 'relaxed_order'
         -- At 120 the graph finds 95 of the best 100 among random vectors, at 400 more than 99.
-        SET hnsw.ef_search = 400
+        SET hnsw.ef_search = 200
         SET enable_seqscan = off
         SET enable_bitmapscan = off
         SET enable_sort = off
@@ -102,7 +102,7 @@ BEGIN
     $sql$, vectors, vectors || '_exact');
 
     -- The dense leg: whichever way is estimated to be cheaper. An exact scan costs about 1.2 us
-    -- a row; the graph about 3 ms, times the share of foreign rows it has to step over.
+    -- a row; the graph about 2 ms, times the share of foreign rows it has to step over.
     EXECUTE format($sql$
         CREATE FUNCTION %2$I(collection uuid, query halfvec, depth integer, filter jsonpath)
         RETURNS TABLE (chunk_id uuid, score real)
@@ -125,7 +125,7 @@ BEGIN
             END IF;
             SELECT greatest(c.reltuples, matching) INTO total
             FROM pg_class c WHERE c.oid = %3$L::regclass;
-            IF matching * 1.2 > 3000 * total / greatest(matching, 1) THEN
+            IF matching * 1.2 > 2000 * total / greatest(matching, 1) THEN
                 RETURN QUERY SELECT * FROM %4$I(collection, query, depth, filter);
                 GET DIAGNOSTICS found_rows = ROW_COUNT;
                 IF found_rows >= least(depth, matching) THEN

@@ -167,7 +167,7 @@ async def test_code_in_markdown_holds_no_headings(parse: Parse):
     source = b"---\ntitle: The guide\n---\n# One\n```\n# not one\n```\nTwo\n===\n- x\n---\n"
     document = await parse(source, MediaType.MARKDOWN)
     found = [(h.level, document.text[h.char_start : h.char_end]) for h in document.headings]
-    assert found == [(1, "One"), (1, "Two")]
+    assert found == [(1, "# One"), (1, "Two")]
     assert document.title == "The guide"
 
 

@@ -48,13 +48,11 @@ def read(task: Task) -> Reading:
 
 
 def find_headings(text: str) -> Iterator[HeadingSpan]:
-    """Yield the headings of Markdown; each span covers the words without their marks."""
+    """Yield the headings of Markdown; each span begins with the marks, if it has any."""
     previous = ""
     for start, line in _list_prose_lines(text):
         if (heading := _ATX_HEADING.match(line)) and heading["text"]:
-            yield HeadingSpan(
-                len(heading[1]), start + heading.start("text"), start + heading.end("text")
-            )
+            yield HeadingSpan(len(heading[1]), start + heading.start(1), start + heading.end("text"))
             previous = ""
         elif (underline := _UNDERLINE.match(line)) and not _NOT_A_PARAGRAPH.match(previous):
             first = start - 1 - len(previous.lstrip())
@@ -88,7 +86,7 @@ def _find_title(text: str, headings: tuple[HeadingSpan, ...]) -> str | None:
         return title
     if not headings:
         return None
-    return choose_title(text[headings[0].char_start : headings[0].char_end])
+    return choose_title(text[headings[0].char_start : headings[0].char_end].lstrip("# \t"))
 
 
 def _split_cells(text: str) -> list[list[str]]:
