@@ -48,6 +48,9 @@ class Connection:
 
     async def post(self, path: str, body: bytes) -> int:
         """Send a JSON body and return the status of the answer, read to its end."""
+        if self._streams is not None and self._streams[0].at_eof():
+            # The server closes a connection that was idle for long; any client opens another.
+            await self.close()
         if self._streams is None:
             self._streams = await asyncio.open_connection(self._host, self._port)
         reader, writer = self._streams
@@ -66,6 +69,7 @@ class Connection:
         """Hang up."""
         if self._streams is not None:
             self._streams[1].close()
+            self._streams = None
 
 
 async def closed_loop(

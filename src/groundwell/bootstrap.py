@@ -41,10 +41,11 @@ from groundwell.store.spaces import EmbeddingSpace, open_space
 
 _MEBIBYTE = 1 << 20
 _CALIBRATION_LINES = 12
+_WORKER_LANES = 4
 
 
 @asynccontextmanager
-async def open_services(settings: Settings) -> AsyncIterator[Services]:
+async def open_services(settings: Settings, *, for_worker: bool = False) -> AsyncIterator[Services]:
     """Everything that a server or worker needs, opened in order and closed in reverse."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     # The matrices of a search are small: handing them to threads costs more than it gives.
@@ -52,7 +53,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     async with AsyncExitStack() as stack:
         url = await open_database_url(settings, stack)
         await asyncio.to_thread(migrate, url)
-        embedder = make_embedder(settings)
+        embedder = make_embedder(settings, for_worker=for_worker)
         stack.push_async_callback(embedder.close)
         space = await _open_space(url, embedder)
         database = Database(url, min_size=2, max_size=settings.database_pool_size)
@@ -93,8 +94,8 @@ async def open_database_url(settings: Settings, stack: AsyncExitStack) -> str:
     return embedded.url
 
 
-def make_embedder(settings: Settings) -> Embedder:
-    """The embedder that the settings name."""
+def make_embedder(settings: Settings, *, for_worker: bool = False) -> Embedder:
+    """The embedder that the settings name: quick for one query, or for a worker's many passages."""
     if settings.embedder == "openai":
         key = settings.embedding_api_key
         return OpenAIEmbedder(
@@ -108,6 +109,7 @@ def make_embedder(settings: Settings) -> Embedder:
         find_model(settings.embedding_model, settings.data_dir),
         name=settings.embedding_model,
         threads=threads,
+        lanes=min(threads, _WORKER_LANES) if for_worker else 1,
     )
 
 

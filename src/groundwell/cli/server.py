@@ -28,6 +28,9 @@ from groundwell.settings import Settings, load_settings
 _WORKER_STOP_SECONDS = 25.0
 _WORKER_PAUSE_SECONDS = 2.0
 _BACKLOG = 2048
+# Longer than the minute for which proxies and clients usually keep an idle connection: whoever
+# closes first must not be the server, or a request could meet a closing connection.
+_KEEP_ALIVE_SECONDS = 75
 
 
 def run_server(
@@ -43,6 +46,7 @@ def run_server(
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=25,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             h11_max_incomplete_event_size=64 << 10,
         )
         server = uvicorn.Server(config)

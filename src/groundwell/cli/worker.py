@@ -23,7 +23,7 @@ def run_worker(data_dir: Path | None, parent: int | None) -> None:
 
 
 async def _run(settings: Settings, parent: int | None) -> None:
-    async with open_services(settings) as services:
+    async with open_services(settings, for_worker=True) as services:
         working = asyncio.ensure_future(services.jobs.run())
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):

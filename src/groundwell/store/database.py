@@ -84,7 +84,10 @@ class Database:
         Results come in binary form, one list of rows for each statement.
         """
         async with self._connection() as connection:
-            async with connection.pipeline(), connection.transaction():
+            # What goes out between two synchronisations of a pipeline is one implicit transaction
+            # (PostgreSQL manual, section 54.2.4): the tenant holds for all of it and not beyond.
+            # Were it ever cut in two, the second part would see no tenant, hence no rows.
+            async with connection.pipeline():
                 await connection.execute(_TENANT, (str(tenant),))
                 cursors = [
                     await connection.execute(sql, parameters, binary=True)

@@ -16,19 +16,19 @@ _Bearer = Annotated[object, Security(HTTPBearer(auto_error=False, description="A
 _Key = Annotated[object, Security(APIKeyHeader(name="X-API-Key", auto_error=False))]
 
 
-def services_of(request: Request) -> Services:
+async def services_of(request: Request) -> Services:
     """The services of the running server."""
     services: Services = request.app.state.services
     return services
 
 
-def _reader(request: Request, _bearer: _Bearer, _key: _Key) -> Principal:
+async def _reader(request: Request, _bearer: _Bearer, _key: _Key) -> Principal:
     principal = principal_of(request)
     principal.require(Scope.READ)
     return principal
 
 
-def _writer(request: Request, _bearer: _Bearer, _key: _Key) -> Principal:
+async def _writer(request: Request, _bearer: _Bearer, _key: _Key) -> Principal:
     principal = principal_of(request)
     principal.require(Scope.WRITE)
     return principal

@@ -18,7 +18,9 @@ class OpenVinoEmbedder:
     """Any BERT-like sentence encoder from a local folder, on the processor.
 
     `model_dir` is in the layout of sentence-transformers (`find_model` finds it). `name` is the
-    identity that `model` gives. `threads` is the most threads that compute at once.
+    identity that `model` gives. `threads` is the most threads that compute at once, `lanes` how
+    many batches they share: one answers a single query soonest, one for each thread embeds most
+    passages a second, since threads that work on one matrix wait for each other.
 
     Constructing it loads and compiles the model, which takes a few hundred milliseconds and
     blocks. Queries go before passages: a query waits at most for one small batch. A failure of
@@ -27,9 +29,10 @@ class OpenVinoEmbedder:
     Errors: StartupError when the folder holds no usable model.
     """
 
-    def __init__(self, model_dir: Path, *, name: str, threads: int) -> None:
+    def __init__(self, model_dir: Path, *, name: str, threads: int, lanes: int = 1) -> None:
         recipe = read_recipe(model_dir)
-        compiled, lanes = compile_model(model_dir, recipe, threads)
+        lanes = min(lanes, threads)
+        compiled = compile_model(model_dir, recipe, threads, lanes)
         tokenizer = ModelTokenizer(model_dir / "tokenizer.json", recipe.max_tokens)
         runners = [Runner(compiled, recipe.architecture.pad_token_id) for _ in range(lanes)]
         for runner in runners:

@@ -19,22 +19,19 @@ CompiledModel: TypeAlias = Any
 BATCH_TOKENS = 512
 """Padded tokens of a batch: enough for full speed, few enough that a query waits briefly."""
 
-_MOST_LANES = 4
 _FINE_LENGTH = 32
 _SMALLEST_NORM = 1e-12
 
 
-def compile_model(folder: Path, recipe: Recipe, threads: int) -> tuple[CompiledModel, int]:
-    """Compile for this processor; returns the model and how many batches it runs at once.
+def compile_model(folder: Path, recipe: Recipe, threads: int, lanes: int) -> CompiledModel:
+    """Compile for this processor: `lanes` batches at once, which share `threads`.
 
     bfloat16 where the processor multiplies it natively (cosine to float32 at least 0.9999),
-    else float32. Several batches of few threads each beat one batch on all threads: threads
-    that work on one matrix wait for each other.
+    else float32.
 
     Errors: StartupError when the graph cannot be built or compiled.
     """
     core = ov.Core()
-    lanes = max(1, min(threads, _MOST_LANES))
     abilities = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     options = {
         "INFERENCE_PRECISION_HINT": "bf16" if "BF16" in abilities else "f32",
@@ -43,7 +40,7 @@ def compile_model(folder: Path, recipe: Recipe, threads: int) -> tuple[CompiledM
         "ENABLE_CPU_PINNING": False,
     }
     try:
-        return core.compile_model(load_graph(folder, recipe, core), "CPU", options), lanes
+        return core.compile_model(load_graph(folder, recipe, core), "CPU", options)
     except RuntimeError as error:
         raise StartupError(f"OpenVINO cannot compile the model in {folder}.") from error
 

@@ -52,7 +52,9 @@ def find_headings(text: str) -> Iterator[HeadingSpan]:
     previous = ""
     for start, line in _list_prose_lines(text):
         if (heading := _ATX_HEADING.match(line)) and heading["text"]:
-            yield HeadingSpan(len(heading[1]), start + heading.start(1), start + heading.end("text"))
+            yield HeadingSpan(
+                len(heading[1]), start + heading.start(1), start + heading.end("text")
+            )
             previous = ""
         elif (underline := _UNDERLINE.match(line)) and not _NOT_A_PARAGRAPH.match(previous):
             first = start - 1 - len(previous.lstrip())
