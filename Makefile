@@ -41,7 +41,6 @@ check: $(READY) ## Check style, types and the import layers
 bench: $(READY) ## Run the benchmarks that need nothing but this repository
 	$(BIN)/python bench/embedding.py
 	$(BIN)/python bench/search.py
-	$(BIN)/python bench/ingest.py
 
 clean: ## Remove the environment and all caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

@@ -41,7 +41,6 @@ ODD_TEXTS = [
     "\n",
 ]
 QUERIES = ["vitamin d", "how does diet affect sleep", "statins and muscle pain", "bees"]
-PASSAGE_TOKENS = 200
 ADVICE = "for comparison: pip install sentence-transformers (with torch) into this environment"
 
 
@@ -50,14 +49,18 @@ def main() -> None:
     options = parse_arguments()
     folder = find_model(options.model, options.data_dir)
     begin = time.perf_counter()
-    embedder = OpenVinoEmbedder(folder, name=options.model, threads=options.threads)
+    # As the server has it, for queries, and as the worker has it, for passages.
+    server = OpenVinoEmbedder(folder, name=options.model, threads=options.threads)
     print(f"load                 {time.perf_counter() - begin:8.2f} s")
+    threads = options.threads
+    worker = OpenVinoEmbedder(folder, name=options.model, threads=threads, lanes=threads)
     with asyncio.Runner() as runner:
-        passages = list(islice(make_passages(embedder, options.corpus), options.texts))
         run = runner.run
-        compare(lambda texts: run(embedder.embed_documents(texts)), folder, passages, options)
-        milliseconds = run(time_queries(embedder))
-        run(embedder.close())
+        passages = list(islice(make_passages(worker, options), options.texts))
+        compare(lambda texts: run(worker.embed_documents(texts)), folder, passages, options)
+        milliseconds = run(time_queries(server))
+        run(server.close())
+        run(worker.close())
     print(f"query p50 / p95      {milliseconds[0]:8.2f} / {milliseconds[1]:.2f} ms")
 
 
@@ -70,15 +73,17 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--texts", type=int, default=400, help="passages to embed")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--tokens", type=int, default=200, help="most tokens of a passage")
     return parser.parse_args()
 
 
-def make_passages(embedder: OpenVinoEmbedder, corpus: Path | None) -> Iterator[str]:
-    """Passages of at most 200 tokens, special ones not counted."""
+def make_passages(embedder: OpenVinoEmbedder, options: argparse.Namespace) -> Iterator[str]:
+    """Passages of at most so many tokens, special ones not counted."""
+    corpus: Path | None = options.corpus
     for text in made_up_texts() if corpus is None else read_corpus(corpus):
         spans = embedder.tokenizer.spans(text)
-        for first in range(0, len(spans), PASSAGE_TOKENS):
-            part = spans[first : first + PASSAGE_TOKENS]
+        for first in range(0, len(spans), options.tokens):
+            part = spans[first : first + options.tokens]
             yield text[part[0][0] : part[-1][1]]
 
 

@@ -244,3 +244,13 @@ def test_without_a_key_one_sentence_says_where_it_should_be(tmp_path: Path) -> N
     assert result.returncode == 1
     assert result.stderr.startswith(f"Error: There is no key in {tmp_path}/owner.key.")
     assert result.stderr.count("\n") == 1
+
+
+def test_an_empty_collection_is_named_and_others_are_offered(
+    command: Command, tmp_path: Path
+) -> None:
+    folder = write(tmp_path / "hint", {"tides.txt": "Spring tides occur at full moon."})
+    command("ingest", str(folder), "--collection", "coast")
+    asked = command("ask", "When do spring tides occur?")
+    assert "The collection 'default' is empty." in asked.stderr
+    assert "coast (1 documents)" in asked.stderr

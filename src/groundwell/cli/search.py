@@ -8,6 +8,7 @@ import typer
 
 from groundwell.cli.client import connect
 from groundwell.cli.console import AsJson, DataDir, InCollection, Key, Url, err, out, print_json
+from groundwell.cli.hints import hint_at_other_collections
 from groundwell.domain.documents import DEFAULT_COLLECTION
 
 _SHOWN_CHARACTERS = 400
@@ -39,9 +40,11 @@ def search(
     }
     with connect(data_dir, url, key) as client:
         answer = client.post("/api/v1/search", body)
-    if as_json:
-        print_json(answer)
-        return
+        if as_json:
+            print_json(answer)
+            return
+        if not answer["results"]:
+            hint_at_other_collections(client, collection)
     for number, result in enumerate(answer["results"], start=1):
         _show(number, result)
     timings = answer["timings_ms"]

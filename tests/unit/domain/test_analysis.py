@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from groundwell.domain.analysis import MAX_TERM_BYTES, analyse, analyse_spans
+from groundwell.domain.analysis import MAX_TERM_BYTES, analyse, analyse_spans, telling_tokens
 
 
 @pytest.mark.parametrize(
@@ -104,3 +104,10 @@ def test_threads_agree_with_each_other():
     texts = [f"generously{i} generously running skies{i} nationally" for i in range(400)]
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(analyse, texts)) == [analyse(text) for text in texts]
+
+
+def test_stop_words_and_punctuation_are_not_telling():
+    text = "The tide, at 12 h."
+    spans = [(0, 3), (4, 8), (8, 9), (10, 12), (13, 15), (16, 17), (17, 18)]
+    assert telling_tokens(text, spans).tolist() == [False, True, False, False, True, True, False]
+    assert telling_tokens("", []).tolist() == []

@@ -119,3 +119,13 @@ async def test_every_extractive_answer_keeps_its_promises(texts: list[str]):
         source = next(r for r in results if r.document_id == citation.document_id)
         start = citation.char_start - source.char_start
         assert source.text[start : citation.char_end - source.char_start] == citation.quote
+
+
+async def test_an_announcement_is_told_with_what_it_announces():
+    told = "The Epley formula estimates the maximum:\n\nmaximum = weight × (1 + reps / 30)"
+    answer = await extracted("What is the Epley formula?", passage(f"{told}\n\nRest well."))
+    assert answer.citations[0].quote == told
+
+
+def test_a_running_head_is_no_statement():
+    assert not sentences_of([passage("52 THE SIEGE OF VICKSBURG.")])
