@@ -29,7 +29,9 @@ serve: $(READY) ## Start the server; options in ARGS, such as ARGS="--port 9000"
 	@exec $(BIN)/groundwell serve $(ARGS)
 
 test: $(READY) ## Run all tests; options in ARGS
+	@$(BIN)/python -m coverage erase
 	@$(BIN)/python -m coverage run -m pytest $(ARGS)
+	@$(BIN)/python -m coverage combine --quiet
 	@$(BIN)/python -m coverage report --fail-under=90
 
 check: $(READY) ## Check style, types and the import layers
@@ -43,4 +45,4 @@ bench: $(READY) ## Run the benchmarks that need nothing but this repository
 	$(BIN)/python bench/search.py
 
 clean: ## Remove the environment and all caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage

@@ -7,6 +7,7 @@ apart by making a tenant of their own, which also shows that tenants do not see 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ import pytest
 import pytest_asyncio
 from fastapi import FastAPI
 
+from groundwell.adapters.parser.kreuzberg import parser
 from groundwell.bootstrap import open_services
 from groundwell.domain.api_keys import digest_api_key, make_api_key
 from groundwell.domain.documents import DEFAULT_COLLECTION, TenantId
@@ -48,6 +50,17 @@ class Tenant:
 
 
 MakeTenant = Callable[..., Awaitable[Tenant]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def measured_parsing_child() -> Iterator[None]:
+    """Let coverage follow into the parsing child, which inherits no variables."""
+    variable = "COVERAGE_PROCESS_CONFIG"
+    make = parser._make_environment
+    measured = {variable: os.environ[variable]} if variable in os.environ else {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parser, "_make_environment", lambda *given: make(*given) | measured)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import asyncio
 import os
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
 
@@ -91,7 +91,15 @@ async def open_database_url(settings: Settings, stack: AsyncExitStack) -> str:
         return settings.database_url.get_secret_value()
     embedded = await asyncio.to_thread(EmbeddedPostgres.open, settings.data_dir / "postgres")
     stack.callback(embedded.close)
+    watching = asyncio.ensure_future(embedded.keep_running())
+    stack.push_async_callback(_cancel, watching)
     return embedded.url
+
+
+async def _cancel(task: asyncio.Future[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 def make_embedder(settings: Settings, *, for_worker: bool = False) -> Embedder:
@@ -127,7 +135,7 @@ async def _open_space(url: str, embedder: Embedder) -> EmbeddingSpace:
 async def _measure_centre(embedder: Embedder) -> Floats:
     """The mean token vector over a text of many topics, in pieces of a chunk's size."""
     if not embedder.has_token_vectors:
-        return np.empty(0, dtype=np.float32)
+        return np.zeros(embedder.dimension, dtype=np.float32)
     text = files("groundwell.samples").joinpath("calibration.txt").read_text(encoding="utf-8")
     lines = text.splitlines()
     pieces = [
@@ -152,6 +160,7 @@ def _make_retriever(
         RetrievalOptions(
             dense_weight=settings.dense_weight,
             keyword_weight=1 - settings.dense_weight,
+            fusion=settings.fusion,
             rerank_depth=settings.rerank_depth,
             blend=settings.rerank_blend,
         ),

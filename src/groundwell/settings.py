@@ -111,13 +111,16 @@ class Settings(BaseSettings):
         default=50, le=500, description="How many of the best candidates are reranked."
     )
     rerank_blend: float = Field(
-        default=0.5, ge=0, le=1, description="Share of the fused score in the final score."
+        default=0.5, ge=0, le=1, description="Share of the fused score in the ranking."
     )
     dense_weight: float = Field(
         default=0.5,
         ge=0,
         le=1,
         description="Weight of the dense leg; the keyword leg has the rest.",
+    )
+    fusion: Literal["min_max", "rrf"] = Field(
+        default="min_max", description="How the legs are joined: by their scores or their ranks."
     )
     answer_threshold: float = Field(
         default=0.1, ge=0, le=1, description="Least score of a passage that an answer may use."

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from uuid import uuid4
 
+import httpx
 import pytest
 from tests.apps.test_documents import events_of
-from tests.conftest import MakeTenant, Tenant, upload_texts
+from tests.conftest import MakeTenant, Tenant, finished, upload, upload_texts
+from tests.fakes.language_model import FakeLanguageModel, Script
+
+from groundwell.domain.errors import ProviderError
+from groundwell.generation.answer import Answerer
+from groundwell.main import create_app
+from groundwell.services import Services
 
 TIDES = {
     "id": "tides",
@@ -32,6 +42,7 @@ async def test_an_answer_has_a_citation_for_each_marker(asker: Tenant) -> None:
     assert "new moon" in answer["answer"]
     assert answer["mode"] == "extractive"
     assert answer["fallback_used"] is False
+    assert answer["revised"] is False
     markers = [citation["marker"] for citation in answer["citations"]]
     assert markers == list(range(1, len(markers) + 1))
     assert markers
@@ -64,7 +75,8 @@ async def test_a_stream_tells_sources_text_citations_and_the_whole_answer_in_thi
     assert set(names[1:-2]) == {"message", "citation"}
     final = events[-2][1]
     deltas = "".join(str(data["delta"]) for name, data in events if name == "message")
-    assert deltas.strip() == str(final["answer"]).strip()
+    assert deltas == final["answer"]
+    assert final["revised"] is False
     assert [data for name, data in events if name == "citation"] == final["citations"]
 
 
@@ -108,6 +120,112 @@ async def test_a_streamed_answer_is_stored_as_well(asker: Tenant) -> None:
     final = events_of(await asker.http.post("/query", json={"query": QUESTION}))[-2][1]
     stored = await asker.http.get(f"/api/v1/conversations/{final['conversation_id']}")
     assert [message["role"] for message in stored.json()["messages"]] == ["user", "assistant"]
+
+
+Scripted = Callable[..., AbstractAsyncContextManager[tuple[Tenant, FakeLanguageModel]]]
+
+
+@pytest.fixture
+def scripted(services: Services, asker: Tenant) -> Scripted:
+    """Opens the asker's client on an app whose language model follows the scripts."""
+
+    @asynccontextmanager
+    async def open_with(*scripts: Script) -> AsyncIterator[tuple[Tenant, FakeLanguageModel]]:
+        model = FakeLanguageModel(list(scripts))
+        answerer = Answerer(services.embedder, model)
+
+        @asynccontextmanager
+        async def opening() -> AsyncIterator[Services]:
+            yield replace(services, answerer=answerer)
+
+        application = create_app(opening())
+        async with (
+            application.router.lifespan_context(application),
+            httpx.AsyncClient(
+                transport=httpx.ASGITransport(app=application),
+                base_url="http://groundwell.test",
+                headers={"Authorization": f"Bearer {asker.key}"},
+            ) as client,
+        ):
+            yield replace(asker, http=client), model
+
+    return open_with
+
+
+BREAKS_OFF: Script = ["Spring tides occur at new", ProviderError("The model is gone.")]
+
+
+async def test_a_model_that_breaks_off_is_replaced_where_nothing_has_reached_the_client(
+    scripted: Scripted,
+) -> None:
+    async with scripted(BREAKS_OFF, BREAKS_OFF) as (asker, _):
+        for path in ("/api/v1/ask", "/query"):
+            response = await asker.http.post(path, json={"query": QUESTION, "stream": False})
+            answer = response.json()
+            assert response.status_code == 200
+            assert (answer["mode"], answer["fallback_used"]) == ("extractive", True)
+            assert answer["degraded"] == ["language_model"]
+            assert answer["citations"]
+
+
+async def test_a_question_is_kept_when_its_answer_fails_and_told_to_the_model_once(
+    scripted: Scripted,
+) -> None:
+    good = ["Spring tides occur at new moon [1]."]
+    async with scripted(BREAKS_OFF, good) as (asker, model):
+        events = events_of(await asker.http.post("/query", json={"query": QUESTION}))
+        assert [name for name, _ in events][-2:] == ["error", "done"]
+        listed = (await asker.http.get("/conversations")).json()["conversations"]
+        address = f"/conversations/{listed[0]['id']}"
+        messages = (await asker.http.get(address)).json()["messages"]
+        assert [(m["role"], m["content"]) for m in messages] == [("user", QUESTION)]
+
+        again = {"query": "And which tides occur at new moon?", "conversation_id": listed[0]["id"]}
+        answer = (await asker.http.post("/api/v1/ask", json=again)).json()
+        assert answer["mode"] == "generated"
+        messages = (await asker.http.get(address)).json()["messages"]
+        assert [message["role"] for message in messages] == ["user", "user", "assistant"]
+        told = model.prompts[1][-1].content
+        assert (told.count(QUESTION), told.count(again["query"])) == (1, 1)
+
+
+async def test_a_stream_says_that_the_whole_answer_is_not_what_was_told_before(
+    scripted: Scripted,
+) -> None:
+    bad, good = ["There are 900 [1]."], ["Spring tides occur at new moon [1]."]
+    async with scripted(bad, good, good) as (asker, _):
+        mended = events_of(await asker.http.post("/query", json={"query": QUESTION}))
+        plain = events_of(await asker.http.post("/query", json={"query": QUESTION}))
+    assert mended[-2][1]["answer"] == plain[-2][1]["answer"] == good[0]
+    assert mended[-2][1]["revised"] is True
+    assert plain[-2][1]["revised"] is False
+    announced = [data for name, data in mended if name == "citation"]
+    citations = mended[-2][1]["citations"]
+    assert isinstance(citations, list)
+    assert citations
+    assert all(citation in announced for citation in citations)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "query"),
+    [
+        ("staff.csv", "name,city\n髙橋淳,東京\n佐藤花子,大阪\n", "髙橋淳"),
+        (
+            "card.txt",
+            "카드 이용 안내\n\n무이자할부는 3개월까지 이용할 수 있습니다.\n",
+            "무이자할부",
+        ),
+    ],
+)
+async def test_words_that_stand_in_a_document_as_they_are_find_their_line(
+    tenant: Tenant, name: str, content: str, query: str
+) -> None:
+    await upload(tenant, name, content.encode(), document_id=name)
+    assert (await finished(tenant, name))["status"] == "complete"
+    answer = (await tenant.http.post("/api/v1/ask", json={"query": query})).json()
+    assert answer["mode"] == "extractive"
+    assert query in answer["citations"][0]["quote"]
+    assert query in answer["answer"]
 
 
 async def test_conversations_can_be_made_listed_and_deleted(tenant: Tenant) -> None:

@@ -219,3 +219,39 @@ async def finished_upload(
     document = await finished(tenant, accepted.json()["document_id"])
     assert document["status"] == "complete", document
     return document
+
+
+async def test_a_version_that_fails_leaves_title_metadata_and_content_as_they_were(
+    tenant: Tenant,
+) -> None:
+    good = {"document_id": "d", "title": "Good", "metadata": '{"rev": 1}'}
+    await upload(tenant, "good.txt", b"Herons eat fish at the pier.", **good)
+    await finished(tenant, "d")
+    bad = {"document_id": "d", "title": "Broken", "metadata": '{"rev": 2}'}
+    await upload(tenant, "evil.pdf", b"%PDF-1.4 garbage", **bad)
+    document = await finished(tenant, "d")
+    assert (document["status"], document["failure"]["code"]) == ("failed", "corrupt")
+    assert (document["title"], document["metadata"]) == ("Good", {"rev": 1})
+    body = {"query": "What do herons eat?", "filter": {"rev": 1}}
+    (result,) = (await tenant.http.post("/api/v1/search", json=body)).json()["results"]
+    assert (result["title"], result["version"]) == ("Good", 1)
+    content = await tenant.http.get("/api/v1/documents/d/content")
+    assert content.content == b"Herons eat fish at the pier."
+
+
+async def test_an_id_that_would_name_a_part_of_a_document_is_refused(tenant: Tenant) -> None:
+    response = await upload(tenant, "a.txt", b"A text.", document_id="a/text")
+    assert response.status_code == 422
+
+
+async def test_two_files_in_one_request_are_refused(tenant: Tenant) -> None:
+    files = [("file", ("a.txt", b"One.")), ("file", ("b.txt", b"Two."))]
+    response = await tenant.http.post("/api/v1/documents", files=files)
+    assert (response.status_code, response.json()["code"]) == (422, "several_files")
+
+
+async def test_a_batch_of_another_content_type_is_refused(tenant: Tenant) -> None:
+    response = await tenant.http.post(
+        "/api/v1/documents/batch", content=b"[]", headers={"Content-Type": "text/plain"}
+    )
+    assert response.status_code == 415

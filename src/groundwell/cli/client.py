@@ -107,7 +107,14 @@ def connect(data_dir: Path | None, url: str | None, key: str | None) -> Iterator
     `DATA_DIR/owner.key`.
     """
     settings = load_settings(data_dir=data_dir)
-    address = url or find_server(settings.data_dir) or f"http://127.0.0.1:{settings.port}"
+    address = url or find_server(settings.data_dir)
+    if address is None:
+        # Not the default port: whoever listens there is not who the key is for.
+        raise StartupError(
+            f"No server runs on the data folder {settings.data_dir}. Start one with `groundwell "
+            "serve`, or name the address of one with --url.",
+            code="no_server",
+        )
     if not _is_web_address(address):
         raise StartupError(
             f"'{address}' is not an address of a server. Write it like http://127.0.0.1:8765.",

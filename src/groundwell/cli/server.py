@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
+import psutil
 import psycopg
 import uvicorn
 
@@ -73,8 +74,9 @@ async def _running(
         address = f"http://{host}:{listening.getsockname()[1]}"
         note = settings.data_dir / "server.json"
         own = json.dumps({"url": address, "pid": os.getpid()})
-        note.write_text(own, encoding="utf-8")
-        stack.callback(_take_back, note, own)
+        if not _is_taken(note):
+            note.write_text(own, encoding="utf-8")
+            stack.callback(_take_back, note, own)
         _welcome(settings, address, owner, samples)
         yield services
 
@@ -97,6 +99,14 @@ async def _start(settings: Settings, stack: AsyncExitStack) -> tuple[Services, O
         logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
         raise
     return services, owner, samples
+
+
+def _is_taken(note: Path) -> bool:
+    """Whether another server of the same folder, which still runs, has left its address."""
+    try:
+        return psutil.pid_exists(int(json.loads(note.read_text(encoding="utf-8"))["pid"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def _take_back(note: Path, own: str) -> None:

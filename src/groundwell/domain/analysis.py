@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import threading
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
 
@@ -96,28 +96,6 @@ def analyse(text: str) -> list[str]:
     for token in _TOKEN.findall(text):
         terms += _terms_of(token)
     return terms
-
-
-def analyse_spans(text: str) -> list[tuple[str, int, int]]:
-    """`analyse` with places: (term, char_start, char_end) for every term.
-
-    A compound and its parts carry the span of the whole compound.
-    """
-    return [
-        place
-        for match in _TOKEN.finditer(text)
-        for place in _places(match.group(), match.start(), match.end())
-    ]
-
-
-def _places(token: str, start: int, end: int) -> Iterator[tuple[str, int, int]]:
-    terms = _terms_of(token)
-    if _STARTS_UNSPACED.match(token) and len(terms) == max(1, len(token) - 1):
-        for offset, term in enumerate(terms):
-            yield term, start + offset, min(start + offset + 2, end)
-    else:
-        for term in terms:
-            yield term, start, end
 
 
 def _terms_of(token: str) -> tuple[str, ...]:

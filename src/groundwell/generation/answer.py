@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 
 from groundwell.domain.answers import (
@@ -18,6 +18,7 @@ from groundwell.domain.answers import (
     AnswerFinished,
     AnswerMode,
     ChatMessage,
+    Citation,
     CitationAdded,
     SourcesFound,
     TextDelta,
@@ -68,15 +69,19 @@ class Answerer:
         response: SearchResponse,
         history: Sequence[ChatMessage] = (),
         pages: PageLocator = FIRST_PAGE,
+        *,
+        is_streamed: bool = True,
     ) -> AsyncGenerator[AnswerEvent, None]:
         """The answer as events: SourcesFound, TextDelta and CitationAdded, AnswerFinished.
 
-        A CitationAdded follows the delta that brings its marker. Without results, and where no
+        A CitationAdded follows the delta that brings its marker; those of an answer that is not
+        what the deltas told come just before AnswerFinished. Without results, and where no
         sentence supports the query, the answer's mode is NOT_FOUND. A model that fails before its
-        first delta is replaced by the extractive answer (`fallback_used`, `degraded`).
+        first delta, or at any time when not `is_streamed`, that is when nobody sees the deltas,
+        is replaced by the extractive answer (`fallback_used`, `degraded`).
 
-        Errors: ProviderError or UnavailableError when the model fails after its first delta;
-        what was told until then is no answer. Close the generator to stop the model.
+        Errors: ProviderError or UnavailableError when the model fails after its first delta and
+        `is_streamed`; what was told is no answer. Close the generator to stop the model.
         """
         yield SourcesFound(response.results)
         model = self._language_model
@@ -85,6 +90,22 @@ class Answerer:
                 yield event
             return
         prompt = make_prompt(query, response.results, history)
+        generated = self._generated(model, query, response, prompt, pages, is_streamed=is_streamed)
+        async with aclosing(generated) as events:
+            async for event in events:
+                yield event
+
+    async def _generated(
+        self,
+        model: LanguageModel,
+        query: str,
+        response: SearchResponse,
+        prompt: Prompt,
+        pages: PageLocator,
+        *,
+        is_streamed: bool,
+    ) -> AsyncGenerator[AnswerEvent, None]:
+        """The events of a model's answer, or of what has to take its place."""
         draft = Draft(prompt.sources, pages)
         has_begun = False
         try:
@@ -94,14 +115,17 @@ class Answerer:
                         has_begun = True
                         yield event
         except (ProviderError, UnavailableError):
-            if has_begun:
+            if has_begun and is_streamed:
                 raise
-            for event in _told(await self._fall_back(query, response, pages, is_model_away=True)):
+            answer = await self._fall_back(query, response, pages, is_model_away=True)
+            for event in _ended(answer, draft.citations) if has_begun else _told(answer):
                 yield event
             return
         for event in draft.close():
             yield event
-        yield AnswerFinished(await self._checked(model, query, response, prompt, draft, pages))
+        answer = await self._checked(model, query, response, prompt, draft, pages)
+        for event in _ended(answer, draft.citations):
+            yield event
 
     async def _checked(
         self,
@@ -157,7 +181,15 @@ def _passed(prompt: Prompt, draft: Draft, response: SearchResponse) -> Answer | 
     return replace(draft.answer(), degraded=response.degraded)
 
 
-def _told(answer: Answer) -> Iterator[TextDelta | CitationAdded | AnswerFinished]:
+def _ended(answer: Answer, announced: Sequence[Citation]) -> Iterator[AnswerEvent]:
+    """The end of an answer: those of its citations that were not announced, then the whole."""
+    for citation in answer.citations:
+        if citation not in announced:
+            yield CitationAdded(citation)
+    yield AnswerFinished(answer)
+
+
+def _told(answer: Answer) -> Iterator[AnswerEvent]:
     """A finished answer as events."""
     told = 0
     for match in _UP_TO_MARKER.finditer(answer.text):

@@ -16,7 +16,7 @@ from groundwell.domain.chunks import Floats
 from groundwell.domain.errors import ProviderError, UnavailableError
 from groundwell.domain.search import SearchResponse
 from groundwell.generation.passages import PageLocator, citation_of
-from groundwell.generation.sentences import Sentence, sentences_of
+from groundwell.generation.sentences import Sentence, sentences_of, sentences_with
 from groundwell.ports.embedder import Embedder
 
 NOT_FOUND_TEXT = (
@@ -70,6 +70,7 @@ async def extract(
 ) -> Answer:
     """The extractive answer: one to four cited sentences, or NOT_FOUND. Deterministic.
 
+    Where no sentence speaks about the query, those that contain it word for word answer it.
     When the embedder is away, words alone decide and `degraded` names it.
     """
     degraded = response.degraded
@@ -78,9 +79,10 @@ async def extract(
     except (ProviderError, UnavailableError):
         scored = await score_sentences(query, response, None)
         degraded = tuple(dict.fromkeys((*degraded, DEGRADED)))
-    if not is_supported(scored):
+    chosen = select(scored if is_supported(scored) else score_verbatim(query, response))
+    if not chosen:
         return Answer(NOT_FOUND_TEXT, (), AnswerMode.NOT_FOUND, degraded=degraded)
-    return replace(_worded(select(scored), response, pages), degraded=degraded)
+    return replace(_worded(chosen, response, pages), degraded=degraded)
 
 
 async def score_sentences(
@@ -110,6 +112,19 @@ async def score_sentences(
         for (lexical, coverage, sentence), cosine in zip(ranked, cosines, strict=True)
     ]
     return sorted(scored, key=lambda s: (-s.score, s.sentence.passage, s.sentence.start))
+
+
+def score_verbatim(query: str, response: SearchResponse) -> list[Scored]:
+    """The sentences and lines that contain the query as it is, with full marks, in order.
+
+    Names and short texts in scripts that the embedder hardly knows give no useful cosine.
+    """
+    if _question_terms().issuperset(analyse(query)):
+        return []
+    return [
+        Scored(sentence, 1.0, 1.0, 1.0)
+        for sentence in sentences_with(query, response.results[:MAX_PASSAGES])
+    ]
 
 
 def is_supported(scored: Sequence[Scored]) -> bool:

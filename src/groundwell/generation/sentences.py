@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from groundwell.domain.analysis import analyse
@@ -50,18 +51,42 @@ def sentences_of(results: Sequence[SearchResult]) -> list[Sentence]:
     Headings, questions, fragments, tables and bibliographies are left out: they name a subject
     and say nothing about it.
     """
-    found: list[Sentence] = []
+    return [sentence for sentence in _every_sentence(results) if _is_statement(sentence)]
+
+
+def sentences_with(query: str, results: Sequence[SearchResult]) -> list[Sentence]:
+    """The sentences and lines that contain `query` as it is, but for case and width.
+
+    Where no statement does, any line will do, such as a row of a table or a name: somebody who
+    looks for exactly these words is served by the place where they stand. A question is still
+    left out, and words must be whole: "cat" does not stand in "concatenate".
+    """
+    phrase, terms = _folded(query), frozenset(analyse(query))
+    holding = [
+        sentence
+        for sentence in _every_sentence(results)
+        if terms
+        and terms <= sentence.terms
+        and phrase in _folded(sentence.text)
+        and not sentence.text.endswith(_QUESTION_ENDS)
+    ]
+    return [sentence for sentence in holding if _is_statement(sentence)] or holding
+
+
+def _every_sentence(results: Sequence[SearchResult]) -> Iterator[Sentence]:
     for passage, result in enumerate(results):
         above = frozenset(analyse(" ".join((*result.heading_path, result.title or ""))))
         previous: frozenset[str] = frozenset()
         for position, (start, end) in enumerate(_spans(result.text)):
             text = readable(result.text[start:end])
             terms = frozenset(analyse(text))
-            if _is_statement(text, terms):
-                nearby = (previous | above) - terms
-                found.append(Sentence(passage, position, start, end, text, terms, nearby))
+            nearby = (previous | above) - terms
+            yield Sentence(passage, position, start, end, text, terms, nearby)
             previous = terms
-    return found
+
+
+def _folded(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def _spans(text: str) -> list[tuple[int, int]]:
@@ -81,8 +106,9 @@ def _spans(text: str) -> list[tuple[int, int]]:
     return joined
 
 
-def _is_statement(text: str, terms: frozenset[str]) -> bool:
-    if len(terms) < MIN_TERMS or len(text) > MAX_CHARS or text.endswith(_QUESTION_ENDS):
+def _is_statement(sentence: Sentence) -> bool:
+    text = sentence.text
+    if len(sentence.terms) < MIN_TERMS or len(text) > MAX_CHARS or text.endswith(_QUESTION_ENDS):
         return False
     if len(text) < MAX_HEADING_CHARS and not text.endswith(_ENDS):
         return False

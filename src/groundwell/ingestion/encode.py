@@ -41,11 +41,12 @@ async def encode_chunks(
 
 def _encoded(chunk: Chunk, text: str, encoding: Encoding, centre: Floats) -> EncodedChunk:
     terms = analyse(text)
-    tokens = encoding.token_vectors[telling_tokens(text, encoding.token_spans)]
+    has_tokens = len(encoding.token_vectors) > 0
+    telling = telling_tokens(text, encoding.token_spans) if has_tokens else slice(0)
     return EncodedChunk(
         chunk=chunk,
         vector=encoding.vector,
-        token_bits=centre_and_pack(tokens, centre),
+        token_bits=centre_and_pack(encoding.token_vectors[telling], centre),
         terms=dict(Counter(terms)),
         length=len(terms),
     )

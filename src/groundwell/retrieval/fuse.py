@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 Key = TypeVar("Key")
+Fusion = Literal["min_max", "rrf"]
 
 
 def min_max(scores: Mapping[Key, float]) -> dict[Key, float]:
@@ -30,4 +31,28 @@ def fuse(lists: Sequence[tuple[Mapping[Key, float], float]]) -> dict[Key, float]
     for scores, weight in present:
         for key, score in scores.items():
             fused[key] = fused.get(key, 0.0) + score * weight / total
+    return fused
+
+
+def reciprocal_rank_fusion(
+    lists: Sequence[tuple[Mapping[Key, float], float]], k: int = 60
+) -> dict[Key, float]:
+    """The sum of weight / (k + rank) over the lists, ranks from 1; higher is better.
+
+    Looks at ranks only, never at the distances between scores. Equal scores share the better rank.
+    `k` softens how much the first ranks stand out.
+
+    Source: G. V. Cormack, C. L. A. Clarke and S. Buettcher (2009). Reciprocal rank fusion
+    outperforms Condorcet and individual rank learning methods. SIGIR.
+    """
+    fused: dict[Key, float] = {}
+    for scores, weight in lists:
+        if weight <= 0:
+            continue
+        ordered = sorted(scores.values(), reverse=True)
+        ranks: dict[float, int] = {}
+        for rank, score in enumerate(ordered, start=1):
+            ranks.setdefault(score, rank)
+        for key, score in scores.items():
+            fused[key] = fused.get(key, 0.0) + weight / (k + ranks[score])
     return fused

@@ -25,12 +25,11 @@ from groundwell.domain.search import (
 from groundwell.ports.embedder import Embedder
 from groundwell.ports.reranker import Candidate, Reranker
 from groundwell.ports.search_index import SearchIndex
-from groundwell.retrieval.fuse import fuse, min_max
+from groundwell.retrieval.calibrate import passage_scores
+from groundwell.retrieval.fuse import Fusion, fuse, min_max, reciprocal_rank_fusion
 from groundwell.store.database import Database
 from groundwell.store.passages import Passage, load_passages
 
-# At this BM25 score a keyword match alone counts as half certain.
-_HALF_CERTAIN_BM25 = 10.0
 _log = logging.getLogger(__name__)
 
 
@@ -38,13 +37,14 @@ _log = logging.getLogger(__name__)
 class RetrievalOptions:
     """How the stages are set.
 
-    `depth`: candidates of each leg. `blend`: the fused score's share of the final score; the rest
-    is the reranker's.
+    `depth`: candidates of each leg. `blend`: the fused score's share of the ranking; the rest is
+    the reranker's.
     """
 
     depth: int = 100
     dense_weight: float = 0.5
     keyword_weight: float = 0.5
+    fusion: Fusion = "min_max"
     rerank_depth: int = 50
     blend: float = 0.5
 
@@ -69,10 +69,10 @@ class Retriever:
     async def search(self, request: SearchRequest) -> SearchResponse:
         """The best passages for a query.
 
-        Scores are in [0, 1] and mean how well the passage fits: within one answer they follow the
-        ranking, and their ceiling is how sure the best match of the whole search is, so that one
-        threshold works for all queries. When the embedder or the reranker fails, the search goes
-        on without it and says so in `degraded`. Raises NotFoundError for an unknown collection.
+        Scores are in [0, 1], follow the ranking, and are made from each passage's own evidence, so
+        that one threshold works for all queries. When the embedder or the reranker fails, the
+        search goes on without it and says so in `degraded`. Raises NotFoundError for an unknown
+        collection.
         """
         clock = _Clock()
         degraded: list[str] = []
@@ -82,27 +82,18 @@ class Retriever:
             scope = IndexScope(request.tenant, request.collection, request.filter)
             depth = max(self._options.depth, request.limit)
             legs = await self._index.search(scope, query, request.search_type, depth)
-        fused = fuse(
-            [
-                (legs.dense, self._options.dense_weight),
-                (legs.keyword, self._options.keyword_weight),
-            ]
-        )
+        fused = self._fuse(legs)
         with clock.stage("rerank"):
             reranked = await self._rerank(request, query, fused, degraded)
         final = self._blend(fused, reranked)
-        certainty = _certainty(legs)
         ranking = sorted(final, key=lambda chunk: (-final[chunk], -fused[chunk], chunk.bytes))
-        chosen = [
-            chunk
-            for chunk in ranking[: request.limit]
-            if final[chunk] * certainty >= request.threshold
-        ]
+        scores = passage_scores(ranking, legs.dense, legs.keyword)
+        chosen = [chunk for chunk in ranking[: request.limit] if scores[chunk] >= request.threshold]
         with clock.stage("load"):
             passages = await load_passages(self._database, request.tenant, chosen)
         explain = _Explainer(legs, fused, reranked) if request.explain else None
         results = tuple(
-            _result(chunk, passages[chunk], final[chunk] * certainty, rank, explain)
+            _result(chunk, passages[chunk], scores[chunk], rank, explain)
             for rank, chunk in enumerate(chosen, start=1)
             if chunk in passages
         )
@@ -121,6 +112,11 @@ class Retriever:
                     raise
                 _note(degraded, "embedder", error)
         return AnalysedQuery(request.query, tuple(analyse(request.query)), encoding)
+
+    def _fuse(self, legs: LegScores) -> dict[ChunkId, float]:
+        options = self._options
+        lists = [(legs.dense, options.dense_weight), (legs.keyword, options.keyword_weight)]
+        return reciprocal_rank_fusion(lists) if options.fusion == "rrf" else fuse(lists)
 
     async def _rerank(
         self,
@@ -151,7 +147,7 @@ class Retriever:
     def _blend(
         self, fused: Mapping[ChunkId, float], reranked: Mapping[ChunkId, float]
     ) -> dict[ChunkId, float]:
-        """Final scores before certainty. What was not reranked stays below what was."""
+        """What the ranking follows. What was not reranked stays below what was."""
         fresh = min_max(reranked)
         again = min_max({chunk: fused[chunk] for chunk in reranked})
         share = self._options.blend
@@ -162,13 +158,6 @@ class Retriever:
 
 def _best(scores: Mapping[ChunkId, float], count: int) -> list[ChunkId]:
     return sorted(scores, key=lambda chunk: (-scores[chunk], chunk.bytes))[:count]
-
-
-def _certainty(legs: LegScores) -> float:
-    """How sure the best match is, in [0, 1]: the best cosine, or the best BM25 score squashed."""
-    cosine = max(legs.dense.values(), default=0.0)
-    bm25 = max(legs.keyword.values(), default=0.0)
-    return min(1.0, max(cosine, bm25 / (bm25 + _HALF_CERTAIN_BM25), 0.0))
 
 
 class _Explainer:

@@ -158,13 +158,13 @@ async def _collection(connection: AsyncConnection[Row], collection: CollectionId
 async def _complete(connection: AsyncConnection[Row], documents: Sequence[IndexedDocument]) -> None:
     async with connection.cursor() as cursor:
         await cursor.executemany(
-            "UPDATE documents SET status = 'complete', stage = 'done', progress = 1,"
-            " error_code = NULL, error_message = NULL,"
-            " active_version_id = %s, chunk_count = %s, indexed_at = now(), updated_at = now(),"
-            " title = coalesce(title, (SELECT v.title FROM document_versions v WHERE v.id = %s)),"
-            " warnings = (SELECT v.warnings FROM document_versions v WHERE v.id = %s)"
-            " WHERE uid = %s",
-            [(d.version, len(d.chunks), d.version, d.version, d.uid) for d in documents],
+            "UPDATE documents d SET status = 'complete', stage = 'done', progress = 1,"
+            " error_code = NULL, error_message = NULL, active_version_id = v.id, chunk_count = %s,"
+            " indexed_at = now(), updated_at = now(), filename = v.filename,"
+            " media_type = v.media_type, file_size = v.file_size, metadata = v.metadata,"
+            " title = coalesce(v.given_title, v.title, d.title), attributes = v.attributes,"
+            " warnings = v.warnings FROM document_versions v WHERE d.uid = %s AND v.id = %s",
+            [(len(d.chunks), d.uid, d.version) for d in documents],
         )
         await cursor.execute(
             "DELETE FROM document_versions v USING documents d WHERE v.document_uid = d.uid"

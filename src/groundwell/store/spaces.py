@@ -17,7 +17,7 @@ _LOCK = 7_236_481_907_513_005
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingSpace:
-    """Where vectors of one model live. `centre` has shape (dimension,), or (0,) without tokens."""
+    """Where vectors of one model live. `centre` has shape (dimension,), zeros without tokens."""
 
     id: int
     model: str

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from groundwell.domain.analysis import MAX_TERM_BYTES, analyse, analyse_spans, telling_tokens
+from groundwell.domain.analysis import MAX_TERM_BYTES, analyse, telling_tokens
 
 
 @pytest.mark.parametrize(
@@ -71,27 +71,6 @@ def test_terms_are_fit_for_an_index(text: str):
         assert 1 <= len(term.encode()) <= MAX_TERM_BYTES
         assert "\x00" not in term
         assert not any(character.isspace() for character in term)
-
-
-@given(text=st.text(max_size=200) | st.text(alphabet="ab'’-._,1 東京ｶﾞé\u0301½", max_size=60))
-def test_spans_give_the_same_terms_and_lie_within_the_text(text: str):
-    places = analyse_spans(text)
-    assert [term for term, _, _ in places] == analyse(text)
-    assert all(0 <= start < end <= len(text) for _, start, end in places)
-    assert [start for _, start, _ in places] == sorted(start for _, start, _ in places)
-
-
-def test_spans_name_the_word_in_the_text():
-    text = "The Runners’ COVID-19 rules, 東京都"
-    assert [(term, text[start:end]) for term, start, end in analyse_spans(text)] == [
-        ("runner", "Runners"),
-        ("covid", "COVID-19"),
-        ("19", "COVID-19"),
-        ("covid19", "COVID-19"),
-        ("rule", "rules"),
-        ("東京", "東京"),
-        ("京都", "京都"),
-    ]
 
 
 def test_an_endless_word_is_cut_between_characters():

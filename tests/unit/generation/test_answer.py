@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -117,6 +118,39 @@ async def test_model_that_fails_in_the_middle_raises():
     assert await anext(events) == TextDelta("It cost")
     with pytest.raises(ProviderError):
         await anext(events)
+
+
+async def test_model_that_fails_in_the_middle_is_replaced_when_nobody_has_seen_its_words():
+    failing = answerer(["It cost 355 million dollars [1].", ProviderError("gone")])
+    events = [event async for event in failing.answer(QUERY, RESPONSE, is_streamed=False)]
+    answer = finished(events)
+    assert (answer.mode, answer.fallback_used) == (AnswerMode.EXTRACTIVE, True)
+    assert answer.degraded == ("language_model",)
+    assert answer == replace(
+        finished(await told(Answerer(WordEmbedder()), QUERY, RESPONSE)),
+        fallback_used=True,
+        degraded=("language_model",),
+    )
+
+
+@pytest.mark.parametrize(
+    "scripts",
+    [
+        (["Much."], GOOD),
+        (["Much."], ["Much."]),
+        (["Collins stayed in orbit [1]. It cost 900 dollars [1]."], GOOD),
+        (BAD, [ProviderError("gone")]),
+    ],
+)
+async def test_citations_of_an_answer_that_was_mended_are_announced_before_it(
+    scripts: tuple[Script, ...],
+):
+    events = await told(answerer(*scripts), QUERY, RESPONSE)
+    answer = finished(events)
+    announced = {e.citation.marker: e.citation for e in events if isinstance(e, CitationAdded)}
+    assert answer.citations
+    assert streamed(events) != answer.text
+    assert [announced[citation.marker] for citation in answer.citations] == list(answer.citations)
 
 
 async def test_leaving_early_closes_the_model_stream():

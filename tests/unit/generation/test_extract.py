@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -8,12 +9,21 @@ from hypothesis import strategies as st
 from tests.unit.generation.setting import APOLLO, BREAD, WordEmbedder, found, passage
 
 from groundwell.domain.answers import AnswerMode
+from groundwell.domain.chunks import Encoding
 from groundwell.domain.search import SearchResult
 from groundwell.generation.extract import MAX_CHARS, MAX_SENTENCES, extract
 from groundwell.generation.passages import FirstPage
 from groundwell.generation.sentences import sentences_of
 
 PAGE = FirstPage()
+
+
+class StrangeEmbedder(WordEmbedder):
+    """Knows the language of no text, so that nothing resembles the query."""
+
+    async def embed_query(self, text: str) -> Encoding:
+        encoding = await super().embed_query(text)
+        return replace(encoding, vector=-encoding.vector)
 
 
 async def extracted(query: str, *results: SearchResult, embedder: WordEmbedder | None = None):
@@ -125,6 +135,48 @@ async def test_an_announcement_is_told_with_what_it_announces():
     told = "The Epley formula estimates the maximum:\n\nmaximum = weight × (1 + reps / 30)"
     answer = await extracted("What is the Epley formula?", passage(f"{told}\n\nRest well."))
     assert answer.citations[0].quote == told
+
+
+@pytest.mark.parametrize(
+    ("query", "text", "line"),
+    [
+        ("髙橋淳", "name,city\n髙橋淳,東京\n佐藤花子,大阪", "髙橋淳,東京"),
+        (
+            "무이자할부",
+            "카드 안내\n\n무이자할부는 3개월까지 됩니다",
+            "무이자할부는 3개월까지 됩니다",
+        ),
+        ("ACME-7 Pump", "Part | Price\nAcme-7 pump | 12", "Acme-7 pump | 12"),
+        ("ﾃｽﾄ", "Part\n\nテスト 12", "テスト 12"),
+    ],
+)
+async def test_line_that_contains_the_query_word_for_word_answers_it(
+    query: str, text: str, line: str
+):
+    answer = await extracted(query, passage(text), embedder=StrangeEmbedder())
+    assert answer.mode is AnswerMode.EXTRACTIVE
+    assert [citation.quote for citation in answer.citations] == [line]
+
+
+async def test_sentence_that_contains_the_query_is_told_rather_than_its_heading():
+    text = "無利子分割\n\n無利子分割は三回までの支払いで使うことができます。"
+    answer = await extracted("無利子分割", passage(text), embedder=StrangeEmbedder())
+    assert answer.citations[0].quote == text.split("\n\n")[1]
+    assert len(answer.citations) == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("cat", "concatenate | 7"),
+        ("What is yeast?", "What is yeast?"),
+        ("how", "how | 7"),
+        ("of", "of | 7"),
+        ("?", "? | 7"),
+    ],
+)
+async def test_parts_of_words_questions_and_empty_words_answer_nothing(query: str, text: str):
+    assert (await extracted(query, passage(text))).mode is AnswerMode.NOT_FOUND
 
 
 def test_a_running_head_is_no_statement():

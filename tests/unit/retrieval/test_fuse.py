@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from groundwell.retrieval.fuse import fuse, min_max
+from groundwell.retrieval.fuse import fuse, min_max, reciprocal_rank_fusion
 
 scores = st.dictionaries(st.integers(0, 20), st.floats(-100, 100, allow_nan=False), max_size=12)
 weights = st.floats(0, 5)
@@ -68,3 +68,31 @@ def test_fusion_is_the_weighted_sum_of_the_stretched_lists():
     assert fuse([(dense, 3.0), (keyword, 1.0)]) == pytest.approx(
         {"a": 0.75, "b": 0.375 + 0.25, "c": 0.4 * 0.25, "d": 0.0}
     )
+
+
+def test_reciprocal_ranks_are_added_with_their_weights():
+    dense = {"a": 0.9, "b": 0.5, "c": 0.1}
+    keyword = {"b": 12.0, "d": 2.0}
+    assert reciprocal_rank_fusion([(dense, 3.0), (keyword, 1.0)]) == pytest.approx(
+        {"a": 3 / 61, "b": 3 / 62 + 1 / 61, "c": 3 / 63, "d": 1 / 62}
+    )
+
+
+def test_a_small_k_makes_the_first_rank_stand_out():
+    assert reciprocal_rank_fusion([({"a": 2.0, "b": 1.0}, 1.0)], k=0) == {"a": 1.0, "b": 0.5}
+
+
+def test_equal_scores_share_the_better_reciprocal_rank():
+    fused = reciprocal_rank_fusion([({"a": 1.0, "b": 1.0, "c": 0.0}, 1.0)])
+    assert fused == pytest.approx({"a": 1 / 61, "b": 1 / 61, "c": 1 / 63})
+
+
+@given(lists=st.lists(st.tuples(scores, weights), max_size=3))
+def test_reciprocal_rank_fusion_sees_only_the_order_of_scores(
+    lists: list[tuple[dict[int, float], float]],
+):
+    # Doubling is exact in floating point, so that it makes no ties.
+    doubled = [({key: 2 * score for key, score in given.items()}, w) for given, w in lists]
+    fused = reciprocal_rank_fusion(lists)
+    assert fused == reciprocal_rank_fusion(doubled)
+    assert fused.keys() == {key for given, weight in lists if weight > 0 for key in given}

@@ -175,6 +175,56 @@ async def test_results_below_the_threshold_are_left_out(shelf: Shelf):
     assert (await search.search(request(shelf, threshold=1.0))).results == ()
 
 
+async def script(shelf: Shelf, dense: dict[str, float], keyword: dict[str, float]) -> ScriptedIndex:
+    ids: dict[str, ChunkId] = {}
+    async with shelf.database.transaction(shelf.tenant) as connection:
+        for row in await (await connection.execute("SELECT id, text FROM chunks")).fetchall():
+            ids.update({key: ChunkId(row[0]) for key, text in TEXTS.items() if text == row[1]})
+    return ScriptedIndex(
+        LegScores({ids[k]: s for k, s in dense.items()}, {ids[k]: s for k, s in keyword.items()})
+    )
+
+
+async def test_the_last_candidate_keeps_its_own_score(shelf: Shelf):
+    index = await script(shelf, {"arch": 0.8, "cable": 0.7}, {})
+    found = (await retriever(shelf, index=index).search(request(shelf, threshold=0.1))).results
+    assert [(r.document_id, r.score) for r in found] == [("arch", 0.8), ("cable", 0.7)]
+
+
+async def test_a_score_does_not_depend_on_candidates_with_less_evidence(shelf: Shelf):
+    alone = await script(shelf, {"arch": 0.8}, {})
+    among = await script(shelf, {"arch": 0.8, "bread": 0.2, "tide": 0.1}, {})
+    for index in (alone, among):
+        assert (await retriever(shelf, index=index).search(request(shelf))).results[0].score == 0.8
+
+
+async def test_passages_whose_evidence_disagrees_with_the_ranking_share_its_mean(shelf: Shelf):
+    index = await script(shelf, {"arch": 0.8, "cable": 0.6, "beam": 0.1}, {})
+    reranker = ScriptedReranker(lambda all_: [float("cable" in c.text) for c in all_])
+    search = retriever(shelf, index=index, reranker=reranker, options=RetrievalOptions(blend=0.1))
+    for limit in (1, 3):
+        found = (await search.search(request(shelf, limit=limit))).results
+        expected = [("cable", 0.7), ("arch", 0.7), ("beam", 0.1)][:limit]
+        assert [r.document_id for r in found] == [key for key, _ in expected]
+        assert [r.score for r in found] == pytest.approx([score for _, score in expected])
+
+
+async def test_ranks_instead_of_scores_are_joined_when_so_set(shelf: Shelf):
+    # By scores the lead of "arch" in one list counts, by ranks only that "cable" is in both.
+    index = await script(
+        shelf, {"arch": 0.9, "cable": 0.2, "beam": 0.1}, {"tide": 9.0, "cable": 1.5, "bread": 1.0}
+    )
+    by_score = await retriever(shelf, index=index).search(request(shelf))
+    by_rank = await retriever(shelf, index=index, options=RetrievalOptions(fusion="rrf")).search(
+        request(shelf, explain=True)
+    )
+    assert by_score.results[0].document_id in {"arch", "tide"}
+    assert by_rank.results[0].document_id == "cable"
+    explained = by_rank.results[0].explanation
+    assert explained is not None
+    assert explained.fused == pytest.approx(1 / 62)
+
+
 async def test_at_most_as_many_results_as_asked_for(shelf: Shelf):
     assert len((await retriever(shelf).search(request(shelf, limit=2))).results) == 2
 

@@ -82,7 +82,7 @@ async def _respond(
     request: Request, app: Services, caller: Principal, question: Question, *, wants_stream: bool
 ) -> AnswerOut | StreamingResponse:
     inquiry = await service.prepare(app, caller, question)
-    answering = service.answer(app, caller, inquiry)
+    answering = service.answer(app, caller, inquiry, is_streamed=wants_stream)
     if wants_stream:
         return event_stream(request, _events(answering, inquiry.conversation))
     return AnswerOut.of(await _finished(answering), inquiry.conversation)
@@ -99,12 +99,16 @@ async def _finished(answering: AsyncGenerator[AnswerEvent, None]) -> Answer:
 async def _events(
     answering: AsyncGenerator[AnswerEvent, None], conversation: ConversationId
 ) -> AsyncIterator[Event]:
+    streamed = ""
     async with aclosing(answering) as events:
         async for event in events:
-            yield _event(event, conversation)
+            if isinstance(event, TextDelta):
+                streamed += event.text
+            yield _event(event, conversation, streamed)
 
 
-def _event(event: AnswerEvent, conversation: ConversationId) -> Event:
+def _event(event: AnswerEvent, conversation: ConversationId, streamed: str) -> Event:
+    """The event as clients see it; `streamed` is the text of all deltas until now."""
     match event:
         case SourcesFound(results):
             found = [SourceOut.of(result).model_dump(mode="json") for result in results]
@@ -114,7 +118,8 @@ def _event(event: AnswerEvent, conversation: ConversationId) -> Event:
         case CitationAdded(citation):
             return Event("citation", CitationOut.of(citation).model_dump(mode="json"))
         case AnswerFinished(answer):
-            return Event("final_answer", AnswerOut.of(answer, conversation).model_dump(mode="json"))
+            whole = AnswerOut.of(answer, conversation, is_revised=answer.text != streamed)
+            return Event("final_answer", whole.model_dump(mode="json"))
 
 
 def _wants(request: Request, stream: bool) -> bool:

@@ -73,17 +73,21 @@ class CitationOut(BaseModel):
 
 
 class AnswerOut(BaseModel):
-    """An answer. Every `[n]` in it has its citation, and every citation its `[n]`."""
+    """An answer. Every `[n]` in it has its citation, and every citation its `[n]`.
+
+    `revised` says of a stream that its deltas were another text, which this one replaces.
+    """
 
     answer: str
     citations: list[CitationOut]
     mode: str
     conversation_id: UUID
     fallback_used: bool
+    revised: bool
     degraded: list[str]
 
     @classmethod
-    def of(cls, answer: Answer, conversation: UUID) -> AnswerOut:
+    def of(cls, answer: Answer, conversation: UUID, *, is_revised: bool = False) -> AnswerOut:
         """The answer as clients see it."""
         return cls(
             answer=answer.text,
@@ -91,6 +95,7 @@ class AnswerOut(BaseModel):
             mode=answer.mode,
             conversation_id=conversation,
             fallback_used=answer.fallback_used,
+            revised=is_revised,
             degraded=list(answer.degraded),
         )
 

@@ -57,7 +57,9 @@ class Inquiry:
 async def prepare(services: Services, caller: Principal, question: Question) -> Inquiry:
     """Search, and open the question's conversation, begun if need be.
 
-    Raises NotFoundError for an unknown collection or conversation. Nothing is begun then.
+    From here on the question is kept, whatever becomes of its answer.
+
+    Raises NotFoundError for an unknown collection or conversation. Nothing is begun or kept then.
     """
     sources = await services.retriever.search(
         SearchRequest(
@@ -79,11 +81,18 @@ async def prepare(services: Services, caller: Principal, question: Question) -> 
 
 
 async def answer(
-    services: Services, caller: Principal, inquiry: Inquiry
+    services: Services, caller: Principal, inquiry: Inquiry, *, is_streamed: bool
 ) -> AsyncGenerator[AnswerEvent, None]:
-    """The answer as events. Question and answer are stored before the last event is given."""
+    """The answer as events. It is stored before the last event is given.
+
+    A model that breaks off is an error only when `is_streamed`: its words are out then.
+    """
     events = services.answerer.answer(
-        inquiry.query, inquiry.sources, inquiry.history, inquiry.pages
+        inquiry.query,
+        inquiry.sources,
+        inquiry.history,
+        inquiry.pages,
+        is_streamed=is_streamed,
     )
     async with aclosing(events):
         async for event in events:
@@ -95,18 +104,22 @@ async def answer(
 async def _open_conversation(
     services: Services, caller: Principal, question: Question
 ) -> tuple[ConversationId, list[ChatMessage]]:
+    """The conversation with the question as its last message, and the messages before that."""
     async with services.database.transaction(caller.tenant) as connection:
         if question.conversation is None:
             title = " ".join(question.query.split())[:_TITLE_CHARACTERS]
-            begun = await conversations.insert_conversation(
+            opened = await conversations.insert_conversation(
                 connection, caller.tenant, caller.user_id, title
             )
-            return begun.id, []
-        known = await conversations.get_conversation(
-            connection, caller.user_id, question.conversation
+        else:
+            opened = await conversations.get_conversation(
+                connection, caller.user_id, question.conversation
+            )
+        messages = await conversations.list_messages(connection, opened.id, _HISTORY_MESSAGES)
+        await conversations.append_message(
+            connection, caller.tenant, opened.id, Role.USER, question.query, {}
         )
-        messages = await conversations.list_messages(connection, known.id, _HISTORY_MESSAGES)
-    return known.id, [ChatMessage(message.role, message.content) for message in messages]
+    return opened.id, [ChatMessage(message.role, message.content) for message in messages]
 
 
 async def _remember(
@@ -125,9 +138,6 @@ async def _remember(
         for citation in finished.citations
     ]
     async with services.database.transaction(caller.tenant) as connection:
-        await conversations.append_message(
-            connection, caller.tenant, inquiry.conversation, Role.USER, inquiry.query, {}
-        )
         await conversations.append_message(
             connection,
             caller.tenant,

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from groundwell.apps.library.schemas import BatchDocument
 from groundwell.domain.errors import InvalidInputError
+from groundwell.web.errors import UnsupportedMediaTypeError
 from groundwell.web.json_body import UnreadableJsonError, read_json
 
 _LINES = ("application/x-ndjson", "application/jsonl", "application/x-jsonlines")
@@ -39,6 +40,10 @@ async def read_batch(request: Request) -> list[BatchDocument]:
         lines = [(n, line) for n, line in enumerate(data.splitlines(), start=1) if line.strip()]
         items = [_parse(line, f"Line {number}") for number, line in lines]
         return _check(items, [f"Line {number}" for number, _ in lines])
+    if content_type != "application/json":
+        raise UnsupportedMediaTypeError(
+            f"Send the batch as application/json or, a document a line, as {_LINES[0]}."
+        )
     body = _parse(data, "The body")
     if not isinstance(body, list):
         raise InvalidInputError("The body must be a JSON list of documents.")

@@ -42,6 +42,7 @@ InCollection = Annotated[
 
 @router.post("", status_code=202, summary="Upload a file")
 async def upload_document(
+    request: Request,
     app: App,
     caller: Writer,
     file: Annotated[UploadFile, File(description="PDF, DOCX, PPTX, XLSX, HTML, MD, CSV or TXT.")],
@@ -60,6 +61,8 @@ async def upload_document(
     """
     for value in (document_id, key, title):
         _refuse_nul(value)
+    if len((await request.form()).getlist("file")) > 1:
+        raise InvalidInputError("Send one file in a request.", code="several_files")
     upload = Upload(
         file=file.file,
         filename=file.filename or "document",

@@ -5,12 +5,23 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
 from groundwell.domain.documents import Collection, Document, PageSpan
 
 CollectionName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$")]
-DocumentId = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+_ENDINGS = ("/text", "/content", "/events")
+
+
+def _check_ending(identity: str) -> str:
+    if identity.endswith(_ENDINGS):
+        raise ValueError(f"an id must not end in {', '.join(_ENDINGS)}: these name its parts")
+    return identity
+
+
+DocumentId = Annotated[
+    str, StringConstraints(min_length=1, max_length=200), AfterValidator(_check_ending)
+]
 Title = Annotated[str, StringConstraints(max_length=1000)]
 
 

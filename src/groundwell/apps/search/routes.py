@@ -16,7 +16,7 @@ router = APIRouter(prefix="/api/v1", tags=["search"], route_class=StrictJsonRout
 async def search(app: App, caller: Reader, body: SearchIn) -> SearchOut:
     """The passages that fit the query best.
 
-    Scores lie in [0, 1]: the ranking within the answer, times how sure the best match is. A
-    threshold therefore means the same for every query.
+    Scores lie in [0, 1], fall with the rank, and are made from how well each passage itself fits.
+    A threshold therefore means the same for every query.
     """
     return SearchOut.of(await service.search(app, caller.tenant, body))

@@ -120,6 +120,11 @@ CREATE TABLE document_versions (
     blob_key text,
     filename text NOT NULL,
     media_type text NOT NULL,
+    file_size bigint NOT NULL,
+    -- What the owner says of the document; it takes effect when the version is searchable.
+    given_title text,
+    metadata jsonb NOT NULL DEFAULT '{}',
+    attributes jsonb NOT NULL DEFAULT '{}',
     -- What the parser found; null until the document is parsed.
     text text,
     pages jsonb,

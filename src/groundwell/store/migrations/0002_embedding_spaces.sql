@@ -6,7 +6,7 @@ CREATE TABLE embedding_spaces (
     model text NOT NULL,
     dimension integer NOT NULL CHECK (dimension BETWEEN 1 AND 4000),
     state text NOT NULL CHECK (state IN ('building', 'active', 'retired')),
-    -- Mean token vector of the model, subtracted before signs are taken; empty without tokens.
+    -- Mean token vector of the model, subtracted before signs are taken; zeros without tokens.
     centre real[] NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     UNIQUE (model, dimension)

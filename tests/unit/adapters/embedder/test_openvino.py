@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import struct
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -246,3 +247,7 @@ def test_batches_hold_every_text_once_within_the_token_budget():
     for batch in batches[1:]:
         assert len(batch) * max(lengths[index] for index in batch) <= BATCH_TOKENS
     assert batches[0] == [len(lengths) - 1]
+
+
+def test_openvino_is_loaded_without_its_telemetry():
+    assert sys.modules.get("openvino_telemetry", "absent") is None

@@ -10,6 +10,7 @@ The architecture: Devlin et al., BERT, 2019 (arXiv:1810.04805).
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -21,6 +22,9 @@ from groundwell.adapters.embedder.openvino.recipe import Architecture, Pooling, 
 from groundwell.adapters.embedder.openvino.tensors import as_float32, map_weights
 from groundwell.domain.errors import StartupError
 
+# At its import OpenVINO would report to Google Analytics and write to ~/intel. Without this module
+# it takes the stub that it has for that case.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 # Imported by name because its type stubs do not export what the package exports.
 ov: Any = importlib.import_module("openvino")
 ops: Any = importlib.import_module("openvino.opset13")

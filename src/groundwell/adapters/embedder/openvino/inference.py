@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -31,7 +32,7 @@ def compile_model(folder: Path, recipe: Recipe, threads: int, lanes: int) -> Com
 
     Errors: StartupError when the graph cannot be built or compiled.
     """
-    core = ov.Core()
+    core = _open_core()
     abilities = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     options = {
         "INFERENCE_PRECISION_HINT": "bf16" if "BF16" in abilities else "f32",
@@ -43,6 +44,16 @@ def compile_model(folder: Path, recipe: Recipe, threads: int, lanes: int) -> Com
         return core.compile_model(load_graph(folder, recipe, core), "CPU", options)
     except RuntimeError as error:
         raise StartupError(f"OpenVINO cannot compile the model in {folder}.") from error
+
+
+@cache
+def _open_core() -> Any:  # noqa: ANN401 - OpenVINO has no types
+    """One for the whole process.
+
+    Unloading OpenVINO's processor plugin in another thread than loaded it frees the signal stack
+    of the loading thread, whose next signal then kills the process (OpenVINO 2026.4).
+    """
+    return ov.Core()
 
 
 class Runner:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from groundwell.domain.errors import StartupError
 
 _POSITIVE = Annotated[int, Field(gt=0)]
-_OFFSET_FAMILIES = ("roberta", "xlm-roberta")
+_OFFSET_FAMILIES = ("roberta", "xlm-roberta", "camembert")
 _FAMILIES = ("bert", *_OFFSET_FAMILIES)
 _ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu")
 
