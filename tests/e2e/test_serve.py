@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import stat
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 from tests.e2e.running import (
     STOP_SECONDS,
+    environment,
     groundwell,
     processes_of,
     running,
@@ -90,6 +95,37 @@ def test_ctrl_c_stops_the_server_without_a_trace(tmp_path: Path) -> None:
         said = server.said.read_text()
         assert "Traceback" not in said
         assert "Aborted" not in said
+        assert server.process.returncode == 0
+
+
+def test_a_postgres_that_is_killed_is_started_again(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    with running(folder) as server, server.client() as client:
+        postmaster = int((folder / "postgres" / "postmaster.pid").read_text().split()[0])
+        os.kill(postmaster, signal.SIGKILL)
+        begun = time.monotonic()
+        while client.get("/health/ready").status_code != 200 or time.monotonic() - begun < 2:
+            assert time.monotonic() - begun < 30
+            time.sleep(0.2)
+        response = client.post("/api/v1/search", json={"query": "tides"})
+        assert response.status_code == 200
+
+
+def test_a_second_server_on_the_folder_leaves_the_note_of_the_first(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    with running(folder, "--no-worker"):
+        note = (folder / "server.json").read_text()
+        second = subprocess.Popen(
+            [sys.executable, "-m", "groundwell", "serve", "--no-worker", "--port", "0"],
+            env={**environment(folder)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert second.stderr is not None
+        assert any("is ready at" in line for line in second.stderr)
+        second.send_signal(signal.SIGTERM)
+        second.communicate(timeout=30)
+        assert (folder / "server.json").read_text() == note
 
 
 def test_a_port_in_use_is_one_clear_sentence(tmp_path: Path) -> None:

@@ -118,14 +118,14 @@ class Answerer:
             if has_begun and is_streamed:
                 raise
             answer = await self._fall_back(query, response, pages, is_model_away=True)
-            for event in _ended(answer, draft.citations) if has_begun else _told(answer):
-                yield event
+            for ending in _ended(answer, draft.citations) if has_begun else _told(answer):
+                yield ending
             return
         for event in draft.close():
             yield event
         answer = await self._checked(model, query, response, prompt, draft, pages)
-        for event in _ended(answer, draft.citations):
-            yield event
+        for ending in _ended(answer, draft.citations):
+            yield ending
 
     async def _checked(
         self,

@@ -140,7 +140,7 @@ async def test_an_announcement_is_told_with_what_it_announces():
 @pytest.mark.parametrize(
     ("query", "text", "line"),
     [
-        ("髙橋淳", "name,city\n髙橋淳,東京\n佐藤花子,大阪", "髙橋淳,東京"),
+        ("髙橋淳", "name | city\n髙橋淳 | 東京\n佐藤花子 | 大阪", "髙橋淳 | 東京"),
         (
             "무이자할부",
             "카드 안내\n\n무이자할부는 3개월까지 됩니다",
