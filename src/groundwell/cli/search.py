@@ -48,7 +48,7 @@ def search(
     for number, result in enumerate(answer["results"], start=1):
         _show(number, result)
     timings = answer["timings_ms"]
-    err.print(f"{len(answer['results'])} results in {timings['total']:.1f} ms", style="dim")
+    err.print(f"{len(answer['results'])} found in {timings['total']:.1f} ms", style="dim")
 
 
 def _show(number: int, result: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import os
+import shutil
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -116,6 +117,14 @@ def _take_back(note: Path, own: str) -> None:
             note.unlink()
 
 
+def _command() -> str:
+    """How this command is to be called from another shell in the same folder."""
+    called = Path(sys.argv[0])
+    if called.name != "groundwell" or shutil.which("groundwell") is not None:
+        return "groundwell"
+    return os.path.relpath(called)
+
+
 def _welcome(settings: Settings, address: str, owner: Owner, samples: int) -> None:
     err.print(f"[bold]Groundwell {__version__}[/] is ready at [bold]{address}[/]")
     err.print(f"  API docs   {address}/docs")
@@ -128,7 +137,8 @@ def _welcome(settings: Settings, address: str, owner: Owner, samples: int) -> No
     if samples:
         err.print(
             f"  {samples} sample documents are being indexed. Then try, in another shell:\n"
-            f'  groundwell ask --collection {SAMPLE_COLLECTION} "How accurate is RTK positioning?"'
+            f"  {_command()} ask --collection {SAMPLE_COLLECTION}"
+            ' "How accurate is RTK positioning?"'
         )
     err.print("  Ctrl+C stops the server.")
 

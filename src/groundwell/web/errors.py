@@ -102,7 +102,7 @@ async def _on_validation_error(request: Request, error: Exception) -> Response:
     if first.pointer == "/body" and not is_unreadable and not _claims_json(request):
         return problem_response(problem_of(_not_json(), request_id_of(request)))
     detail = (
-        "The body is not valid JSON. NaN, Infinity and lone surrogates are not JSON."
+        "The body is not valid JSON. NaN, Infinity, lone surrogates and NUL are refused."
         if is_unreadable
         else f"{first.pointer or 'The request'}: {first.message}."
     )
