@@ -31,6 +31,7 @@ from groundwell.ingestion.jobs import IngestionJobs
 from groundwell.ports.blob_store import BlobStore
 from groundwell.ports.embedder import Embedder
 from groundwell.ports.language_model import LanguageModel
+from groundwell.ports.reranker import Reranker
 from groundwell.retrieval.retrieve import RetrievalOptions, Retriever
 from groundwell.services import AnswerDefaults, Limits, Services
 from groundwell.settings import Settings
@@ -156,7 +157,7 @@ def _make_retriever(
         database,
         PostgresSearchIndex(database, space),
         embedder,
-        LateInteractionReranker(database, space) if can_rerank else None,
+        _make_reranker(settings, database, space) if can_rerank else None,
         RetrievalOptions(
             dense_weight=settings.dense_weight,
             keyword_weight=1 - settings.dense_weight,
@@ -165,6 +166,11 @@ def _make_retriever(
             blend=settings.rerank_blend,
         ),
     )
+
+
+def _make_reranker(settings: Settings, database: Database, space: EmbeddingSpace) -> Reranker:
+    memory_bytes = settings.token_memory_mb * _MEBIBYTE
+    return LateInteractionReranker(database, space, memory_bytes=memory_bytes)
 
 
 def _make_parser(settings: Settings) -> KreuzbergParser:

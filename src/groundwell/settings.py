@@ -113,6 +113,11 @@ class Settings(BaseSettings):
     rerank_blend: float = Field(
         default=0.5, ge=0, le=1, description="Share of the fused score in the ranking."
     )
+    token_memory_mb: int = Field(
+        default=64,
+        ge=0,
+        description="Memory for token bits that the reranker has read, in mebibytes; 0 for none.",
+    )
     dense_weight: float = Field(
         default=0.5,
         ge=0,

@@ -26,9 +26,9 @@ async def shelf(database: Database, database_url: str) -> Shelf:
     return shelf
 
 
-@pytest.fixture
-def reranker(shelf: Shelf) -> Reranker:
-    return LateInteractionReranker(shelf.database, shelf.space)
+@pytest.fixture(params=[0, 1 << 20], ids=["without memory", "with memory"])
+def reranker(request: pytest.FixtureRequest, shelf: Shelf) -> Reranker:
+    return LateInteractionReranker(shelf.database, shelf.space, memory_bytes=request.param)
 
 
 @pytest.fixture
@@ -76,8 +76,10 @@ async def test_a_candidate_that_is_gone_has_no_score(
 
 
 async def test_a_foreign_candidate_has_no_score(
-    reranker: Reranker, candidates: dict[str, Candidate]
+    shelf: Shelf, reranker: Reranker, candidates: dict[str, Candidate]
 ):
+    # Even where the owner's own search has just brought it into memory.
+    assert await reranker.rerank(shelf.tenant, asked("bridge"), [candidates["a"]]) != [None]
     scores = await reranker.rerank(TenantId(uuid4()), asked("bridge"), [candidates["a"]])
     assert scores == [None]
 
@@ -91,3 +93,15 @@ async def test_a_query_without_token_vectors_scores_nothing(
     bare = replace(query.encoding, token_vectors=nothing, token_spans=())
     for blind in (AnalysedQuery("bridge", (), None), replace(query, encoding=bare)):
         assert await reranker.rerank(shelf.tenant, blind, [candidates["a"]]) == [None]
+
+
+@pytest.mark.parametrize("memory_bytes", [1, 100, 1 << 20])
+async def test_memory_of_any_size_changes_no_score(
+    shelf: Shelf, candidates: dict[str, Candidate], memory_bytes: int
+):
+    fresh = LateInteractionReranker(shelf.database, shelf.space)
+    remembering = LateInteractionReranker(shelf.database, shelf.space, memory_bytes=memory_bytes)
+    for keys in ("ab", "bc", "abc", "ca"):
+        chosen = [candidates[key] for key in keys]
+        expected = await fresh.rerank(shelf.tenant, asked("red bridge"), chosen)
+        assert await remembering.rerank(shelf.tenant, asked("red bridge"), chosen) == expected

@@ -168,7 +168,7 @@ def test_search_shows_results_and_their_scores(command: Command, library: str) -
     assert result.stdout.startswith("1. ")
     assert "glaciers.md" in result.stdout
     assert "rank_final 1" in result.stdout
-    assert " results in " in result.stderr
+    assert " found in " in result.stderr
 
 
 def test_ask_streams_an_answer_with_numbered_citations(command: Command, library: str) -> None:
@@ -239,10 +239,10 @@ def test_without_a_server_one_sentence_says_how_to_start_one(
     assert result.stderr.count("\n") == 1
 
 
-def test_without_a_key_one_sentence_says_where_it_should_be(tmp_path: Path) -> None:
+def test_without_a_server_one_sentence_says_how_to_start_one(tmp_path: Path) -> None:
     result = groundwell(tmp_path, "search", "x")
     assert result.returncode == 1
-    assert result.stderr.startswith(f"Error: There is no key in {tmp_path}/owner.key.")
+    assert result.stderr.startswith(f"Error: No server runs on the data folder {tmp_path}.")
     assert result.stderr.count("\n") == 1
 
 
