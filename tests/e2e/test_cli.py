@@ -239,7 +239,7 @@ def test_without_a_server_one_sentence_says_how_to_start_one(
     assert result.stderr.count("\n") == 1
 
 
-def test_without_a_server_one_sentence_says_how_to_start_one(tmp_path: Path) -> None:
+def test_without_a_server_the_folder_is_named(tmp_path: Path) -> None:
     result = groundwell(tmp_path, "search", "x")
     assert result.returncode == 1
     assert result.stderr.startswith(f"Error: No server runs on the data folder {tmp_path}.")
