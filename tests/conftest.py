@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -64,14 +65,19 @@ def measured_parsing_child() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
-    """The embedded server, with a migrated database to copy from."""
-    server = EmbeddedPostgres.open(tmp_path_factory.mktemp("postgres") / "data")
-    with psycopg.connect(server.url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {TEMPLATE}")
-    migrate(url_of(server, TEMPLATE))
-    yield server
-    server.close()
+def postgres() -> Iterator[EmbeddedPostgres]:
+    """The embedded server, with a migrated database to copy from.
+
+    Not in pytest's own folder: every session that starts closes that one to other users, and for
+    root Postgres runs as another user.
+    """
+    with TemporaryDirectory(prefix="groundwell-tests-", ignore_cleanup_errors=True) as folder:
+        server = EmbeddedPostgres.open(Path(folder) / "data")
+        with psycopg.connect(server.url, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {TEMPLATE}")
+        migrate(url_of(server, TEMPLATE))
+        yield server
+        server.close()
 
 
 def url_of(server: EmbeddedPostgres, database: str) -> str:

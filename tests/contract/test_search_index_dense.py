@@ -76,7 +76,8 @@ async def fill(shelf: Shelf, count: int, seed: int) -> Vectors:
         )
         await cursor.execute(
             "INSERT INTO document_versions (id, tenant_id, document_uid, number, sha256, filename,"
-            " media_type) SELECT version, %s, uid, 1, 'x', 'f', 'text/plain' FROM given",
+            " media_type, file_size) SELECT version, %s, uid, 1, 'x', 'f', 'text/plain', 1"
+            " FROM given",
             (tenant,),
         )
         async with cursor.copy(
