@@ -71,7 +71,7 @@ class Client:
                 elif line.startswith("data: "):
                     yield name, json.loads(line.removeprefix("data: "))
 
-    def _send(self, method: str, path: str, **arguments: Any) -> httpx.Response:  # noqa: ANN401
+    def _send(self, method: str, path: str, **arguments: Any) -> httpx.Response:  # noqa: ANN401 - httpx checks
         with self._reachable():
             response = self._http.request(method, path, **arguments)
         if response.is_error:

@@ -11,11 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 from groundwell.domain.answers import Answer, Citation, Conversation, Message
 from groundwell.domain.documents import DEFAULT_COLLECTION
 from groundwell.domain.search import SearchResult
-
-QueryText = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000)
-]
-CollectionName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$")]
+from groundwell.web.fields import CollectionName, QueryText
 
 
 class AskIn(BaseModel):

@@ -8,10 +8,10 @@ from groundwell.apps.library import service
 from groundwell.apps.library.schemas import (
     CollectionIn,
     CollectionList,
-    CollectionName,
     CollectionOut,
 )
 from groundwell.web.deps import App, Reader, Writer
+from groundwell.web.fields import CollectionName
 from groundwell.web.json_body import StrictJsonRoute
 
 router = APIRouter(prefix="/collections", tags=["collections"], route_class=StrictJsonRoute)

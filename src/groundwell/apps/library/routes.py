@@ -17,7 +17,6 @@ from groundwell.apps.library.schemas import (
     AcceptedOut,
     BatchDocument,
     BatchOut,
-    CollectionName,
     DocumentId,
     DocumentList,
     DocumentOut,
@@ -29,6 +28,7 @@ from groundwell.domain.documents import DEFAULT_COLLECTION, DocumentStatus
 from groundwell.domain.errors import InvalidInputError
 from groundwell.store.intake import Accepted
 from groundwell.web.deps import App, Reader, Writer
+from groundwell.web.fields import CollectionName
 from groundwell.web.json_body import StrictJsonRoute, read_json
 from groundwell.web.streaming import Event, event_stream
 

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
 from groundwell.domain.documents import Collection, Document, PageSpan
+from groundwell.web.fields import CollectionName
 
-CollectionName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$")]
 _ENDINGS = ("/text", "/content", "/events")
 
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from groundwell.domain.documents import DEFAULT_COLLECTION
 from groundwell.domain.search import Explanation, SearchResponse, SearchResult, SearchType
-
-QueryText = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000)
-]
-CollectionName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$")]
+from groundwell.web.fields import CollectionName, QueryText
 
 
 class SearchIn(BaseModel):

@@ -23,7 +23,8 @@ from groundwell.adapters.embedder.openvino.tensors import as_float32, map_weight
 from groundwell.domain.errors import StartupError
 
 # At its import OpenVINO would report to Google Analytics and write to ~/intel. Without this module
-# it takes the stub that it has for that case.
+# it takes the stub that it has for that case. (None is how Python marks a module as absent; the
+# type stubs do not know it.)
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 # Imported by name because its type stubs do not export what the package exports.
 ov: Any = importlib.import_module("openvino")
