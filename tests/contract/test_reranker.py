@@ -38,7 +38,7 @@ async def candidates(shelf: Shelf) -> dict[str, Candidate]:
             "SELECT d.id, c.id, c.text FROM chunks c JOIN documents d ON d.uid = c.document_uid"
         )
         return {
-            key: Candidate(ChunkId(chunk), text) for key, chunk, text in await cursor.fetchall()
+            key: Candidate(ChunkId(str(chunk)), text) for key, chunk, text in await cursor.fetchall()
         }
 
 
@@ -69,7 +69,7 @@ async def test_no_candidates_are_no_work(shelf: Shelf, reranker: Reranker):
 async def test_a_candidate_that_is_gone_has_no_score(
     shelf: Shelf, reranker: Reranker, candidates: dict[str, Candidate]
 ):
-    chosen = [Candidate(ChunkId(uuid4()), ""), candidates["a"]]
+    chosen = [Candidate(ChunkId(str(uuid4())), ""), candidates["a"]]
     gone, there = await reranker.rerank(shelf.tenant, asked("bridge"), chosen)
     assert gone is None
     assert there is not None

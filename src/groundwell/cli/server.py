@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -79,6 +80,9 @@ async def _running(
             note.write_text(own, encoding="utf-8")
             stack.callback(_take_back, note, own)
         _welcome(settings, address, owner, samples)
+        # What start made stays until the end: the collector need not look at it ever again.
+        gc.collect()
+        gc.freeze()
         yield services
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import NewType, Protocol, TypeAlias
-from uuid import UUID, uuid5
+from uuid import uuid5
 
 import numpy as np
 from numpy.typing import NDArray
 
 from groundwell.domain.documents import VersionId
 
-ChunkId = NewType("ChunkId", UUID)
+ChunkId = NewType("ChunkId", str)
+"""A UUID in its usual form. As text, because a search hashes and compares thousands of them."""
 
 Floats: TypeAlias = NDArray[np.float32]
 Bits: TypeAlias = NDArray[np.uint8]
@@ -19,7 +20,7 @@ Bits: TypeAlias = NDArray[np.uint8]
 
 def chunk_id_for(version: VersionId, ordinal: int) -> ChunkId:
     """The chunk's id: the same version and ordinal always give the same id."""
-    return ChunkId(uuid5(version, str(ordinal)))
+    return ChunkId(str(uuid5(version, str(ordinal))))
 
 
 class Tokenizer(Protocol):

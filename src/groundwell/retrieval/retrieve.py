@@ -86,7 +86,7 @@ class Retriever:
         with clock.stage("rerank"):
             reranked = await self._rerank(request, query, fused, degraded)
         final = self._blend(fused, reranked)
-        ranking = sorted(final, key=lambda chunk: (-final[chunk], -fused[chunk], chunk.bytes))
+        ranking = sorted(final, key=lambda chunk: (-final[chunk], -fused[chunk], chunk))
         scores = passage_scores(ranking, legs.dense, legs.keyword)
         chosen = [chunk for chunk in ranking[: request.limit] if scores[chunk] >= request.threshold]
         with clock.stage("load"):
@@ -157,7 +157,7 @@ class Retriever:
 
 
 def _best(scores: Mapping[ChunkId, float], count: int) -> list[ChunkId]:
-    return sorted(scores, key=lambda chunk: (-scores[chunk], chunk.bytes))[:count]
+    return sorted(scores, key=lambda chunk: (-scores[chunk], chunk))[:count]
 
 
 class _Explainer:

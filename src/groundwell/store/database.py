@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, LiteralString, TypeAlias
 
@@ -15,7 +15,6 @@ from groundwell.domain.documents import TenantId
 from groundwell.domain.errors import UnavailableError
 
 Row: TypeAlias = tuple[Any, ...]
-Statement: TypeAlias = tuple[LiteralString, Sequence[Any]]
 
 SCHEMA = "groundwell"
 # Planning for just-in-time compilation costs more than it gives on queries of a millisecond.
@@ -78,22 +77,15 @@ class Database:
         async with self._connection() as connection, connection.transaction():
             yield connection
 
-    async def fetch(self, tenant: TenantId, *statements: Statement) -> list[list[Row]]:
-        """Run statements as one tenant, in one transaction and one round trip.
+    async def fetch(self, call: LiteralString, tenant: TenantId, *parameters: object) -> list[Row]:
+        """The rows of one of the database's functions, which takes the tenant first.
 
-        Results come in binary form, one list of rows for each statement.
+        One statement in one message: what a search does often should not pay for a transaction
+        block. The function enters the tenant itself; any other statement sees no tenant's rows.
         """
         async with self._connection() as connection:
-            # What goes out between two synchronisations of a pipeline is one implicit transaction
-            # (PostgreSQL manual, section 54.2.4): the tenant holds for all of it and not beyond.
-            # Were it ever cut in two, the second part would see no tenant, hence no rows.
-            async with connection.pipeline():
-                await connection.execute(_TENANT, (str(tenant),))
-                cursors = [
-                    await connection.execute(sql, parameters, binary=True)
-                    for sql, parameters in statements
-                ]
-            return [await cursor.fetchall() for cursor in cursors]
+            cursor = await connection.execute(call, (str(tenant), *parameters), binary=True)
+            return await cursor.fetchall()
 
     async def is_available(self) -> bool:
         """Whether a query is answered."""

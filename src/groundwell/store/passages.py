@@ -10,14 +10,8 @@ from groundwell.domain.chunks import ChunkId
 from groundwell.domain.documents import Metadata, PageSpan, TenantId
 from groundwell.store.database import Database
 
-_SELECT: LiteralString = """
-    SELECT c.id, d.id, v.number, v.filename, d.title, c.text, c.page, c.char_start, c.char_end,
-           c.heading_path, d.metadata
-    FROM chunks c
-    JOIN documents d ON d.uid = c.document_uid
-    JOIN document_versions v ON v.id = c.version_id
-    WHERE c.id = ANY(%s)
-"""
+_PASSAGES: LiteralString = "SELECT * FROM read_passages(%s, %s::uuid[])"
+_PAGES: LiteralString = "SELECT * FROM read_pages(%s, %s::uuid[])"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +36,7 @@ async def load_passages(
     """The passages of these chunks; chunks that are gone, or foreign, are left out."""
     if not chunks:
         return {}
-    (rows,) = await database.fetch(tenant, (_SELECT, (list(chunks),)))
+    rows = await database.fetch(_PASSAGES, tenant, list(chunks))
     return {
         ChunkId(row[0]): Passage(
             document_id=row[1],
@@ -60,17 +54,11 @@ async def load_passages(
     }
 
 
-_PAGES: LiteralString = """
-    SELECT c.id, v.pages FROM chunks c JOIN document_versions v ON v.id = c.version_id
-    WHERE c.id = ANY(%s) AND c.page IS NOT NULL
-"""
-
-
 async def load_pages(
     database: Database, tenant: TenantId, chunks: Sequence[ChunkId]
 ) -> dict[ChunkId, tuple[PageSpan, ...]]:
     """The pages of the chunks' document versions, where the format has pages."""
     if not chunks:
         return {}
-    (rows,) = await database.fetch(tenant, (_PAGES, (list(chunks),)))
+    rows = await database.fetch(_PAGES, tenant, list(chunks))
     return {ChunkId(chunk): tuple(PageSpan(*span) for span in pages) for chunk, pages in rows}

@@ -67,7 +67,7 @@ def passage(
     text: str, name: str = "moon.txt", *, start: int = 0, score: float = 0.9, page: int | None = 1
 ) -> SearchResult:
     return SearchResult(
-        chunk_id=ChunkId(uuid5(NAMESPACE_URL, f"{name}/{start}")),
+        chunk_id=ChunkId(str(uuid5(NAMESPACE_URL, f"{name}/{start}"))),
         document_id=name,
         version=1,
         filename=name,

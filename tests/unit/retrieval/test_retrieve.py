@@ -149,7 +149,7 @@ async def test_ranks_follow_scores_whatever_the_stages_say(
 ):
     async with shelf.database.transaction(shelf.tenant) as connection:
         cursor = await connection.execute("SELECT id FROM chunks ORDER BY id")
-        chunks = [ChunkId(row[0]) for row in await cursor.fetchall()]
+        chunks = [ChunkId(str(row[0])) for row in await cursor.fetchall()]
     legs = LegScores(
         {chunks[number]: score for number, score in dense.items()},
         {chunks[number]: score for number, score in keyword.items()},
@@ -179,7 +179,7 @@ async def script(shelf: Shelf, dense: dict[str, float], keyword: dict[str, float
     ids: dict[str, ChunkId] = {}
     async with shelf.database.transaction(shelf.tenant) as connection:
         for row in await (await connection.execute("SELECT id, text FROM chunks")).fetchall():
-            ids.update({key: ChunkId(row[0]) for key, text in TEXTS.items() if text == row[1]})
+            ids.update({key: ChunkId(str(row[0])) for key, text in TEXTS.items() if text == row[1]})
     return ScriptedIndex(
         LegScores({ids[k]: s for k, s in dense.items()}, {ids[k]: s for k, s in keyword.items()})
     )
@@ -320,7 +320,7 @@ async def test_a_search_that_finds_nothing_answers_nothing(shelf: Shelf):
 
 
 async def test_a_chunk_that_was_deleted_while_the_search_ran_is_left_out(shelf: Shelf):
-    gone = ChunkId(UUID(int=5))
+    gone = ChunkId(str(UUID(int=5)))
     index = ScriptedIndex(LegScores({gone: 0.9}, {gone: 3.0}))
     assert (await retriever(shelf, index=index).search(request(shelf))).results == ()
 

@@ -222,7 +222,7 @@ async def test_the_text_of_a_foreign_chunk_cannot_be_loaded(shelf: Shelf, other:
     await put(other, {"b": "secret words"})
     async with other.database.transaction(other.tenant) as connection:
         cursor = await connection.execute("SELECT id FROM chunks")
-        chunks = [ChunkId(row[0]) for row in await cursor.fetchall()]
+        chunks = [ChunkId(str(row[0])) for row in await cursor.fetchall()]
     assert await load_passages(shelf.database, shelf.tenant, chunks) == {}
     assert len(await load_passages(shelf.database, other.tenant, chunks)) == 1
 

@@ -17,7 +17,7 @@ from groundwell.ports.reranker import Candidate
 from groundwell.store.database import Database
 from groundwell.store.spaces import EmbeddingSpace
 
-_SELECT = sql.SQL("SELECT chunk_id, token_bits FROM {} WHERE chunk_id = ANY(%s)")
+_SELECT = sql.SQL("SELECT * FROM {}(%s, %s::uuid[])")
 
 
 class LateInteractionReranker:
@@ -33,7 +33,7 @@ class LateInteractionReranker:
         self._database = database
         self._centre = space.centre
         self._row_bytes = space.dimension // 8
-        self._select = _SELECT.format(sql.Identifier(space.table)).as_string()
+        self._select = _SELECT.format(sql.Identifier(f"{space.table}_bits")).as_string()
         self._memory: OrderedDict[tuple[TenantId, ChunkId], Bits] = OrderedDict()
         self._memory_bytes = memory_bytes
         self._held_bytes = 0
@@ -61,7 +61,7 @@ class LateInteractionReranker:
                 self._memory.move_to_end((tenant, chunk))
         missing = [chunk for chunk in chunks if chunk not in found]
         if missing:
-            (rows,) = await self._database.fetch(tenant, (self._select, (missing,)))
+            rows = await self._database.fetch(self._select, tenant, missing)
             for chunk, packed in rows:
                 bits = np.frombuffer(packed, dtype=np.uint8).reshape(-1, self._row_bytes)
                 found[chunk] = bits

@@ -114,7 +114,7 @@ class SourceOut(BaseModel):
         """The passage as clients see it."""
         return cls(
             document_id=result.document_id,
-            chunk_id=str(result.chunk_id),
+            chunk_id=result.chunk_id,
             filename=result.filename,
             title=result.title,
             text=result.text,

@@ -76,7 +76,7 @@ class ResultOut(BaseModel):
         explanation = result.explanation
         return cls(
             document_id=result.document_id,
-            chunk_id=str(result.chunk_id),
+            chunk_id=result.chunk_id,
             filename=result.filename,
             title=result.title,
             text=result.text,

@@ -294,6 +294,8 @@ CREATE FUNCTION search_keyword(
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = groundwell, public, pg_temp
 AS $$
 DECLARE
+    -- Read once: the planner would call the function for every row.
+    tenant uuid := current_tenant();
     prefix text;
     total bigint;
     weights sparsevec;
@@ -302,7 +304,7 @@ DECLARE
     found_rows integer;
 BEGIN
     SELECT c.number || ':', c.chunk_count INTO prefix, total
-    FROM collections c WHERE c.id = collection AND c.tenant_id = current_tenant();
+    FROM collections c WHERE c.id = collection AND c.tenant_id = tenant;
     IF NOT FOUND THEN
         RETURN;
     END IF;
@@ -337,14 +339,14 @@ BEGIN
             RETURN QUERY
             SELECT t.chunk_id, (-(t.term_weights <#> weights))::real AS bm25
             FROM chunk_terms t
-            WHERE t.lexemes @@ selecting AND t.tenant_id = current_tenant()
+            WHERE t.lexemes @@ selecting AND t.tenant_id = tenant
             ORDER BY bm25 DESC, t.chunk_id
             LIMIT depth;
         ELSE
             RETURN QUERY
             SELECT t.chunk_id, (-(t.term_weights <#> weights))::real AS bm25
             FROM chunk_terms t
-            WHERE t.lexemes @@ selecting AND t.tenant_id = current_tenant()
+            WHERE t.lexemes @@ selecting AND t.tenant_id = tenant
               AND t.document_uid IN (SELECT d.uid FROM documents d
                                      WHERE d.collection_id = collection
                                        AND d.attributes @@ filter)
@@ -355,6 +357,44 @@ BEGIN
         EXIT WHEN found_rows >= depth OR selecting = everything;
     END LOOP;
 END $$;
+
+-- What a search reads, in one round trip: the tenant and the question travel in one statement.
+-- These run with the caller's rights, so row-level security holds in them. ---------------------
+
+-- The passages of chunks, with what a reader needs to know about their documents.
+CREATE FUNCTION read_passages(tenant uuid, chunk_ids uuid[])
+RETURNS TABLE (
+    chunk_id text, document_id text, version integer, filename text, title text, passage text,
+    page integer, char_start integer, char_end integer, heading_path text[], metadata jsonb
+) LANGUAGE plpgsql SET search_path = groundwell, pg_temp
+AS $$
+BEGIN
+    PERFORM set_config('groundwell.tenant', tenant::text, true);
+    RETURN QUERY
+    SELECT c.id::text, d.id, v.number, v.filename, d.title, c.text, c.page, c.char_start,
+           c.char_end, c.heading_path, d.metadata
+    FROM chunks c
+    JOIN documents d ON d.uid = c.document_uid
+    JOIN document_versions v ON v.id = c.version_id
+    WHERE c.id = ANY(chunk_ids);
+END $$;
+
+-- The pages of the chunks' document versions, where the format has pages.
+CREATE FUNCTION read_pages(tenant uuid, chunk_ids uuid[])
+RETURNS TABLE (chunk_id text, pages jsonb)
+LANGUAGE plpgsql SET search_path = groundwell, pg_temp
+AS $$
+BEGIN
+    PERFORM set_config('groundwell.tenant', tenant::text, true);
+    RETURN QUERY
+    SELECT c.id::text, v.pages
+    FROM chunks c
+    JOIN document_versions v ON v.id = c.version_id
+    WHERE c.id = ANY(chunk_ids) AND c.page IS NOT NULL;
+END $$;
+
+REVOKE ALL ON FUNCTION read_passages, read_pages FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION read_passages, read_pages TO groundwell_app;
 
 ALTER FUNCTION find_api_key OWNER TO groundwell_search;
 ALTER FUNCTION find_first_owner OWNER TO groundwell_search;

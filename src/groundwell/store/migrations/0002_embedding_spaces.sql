@@ -60,16 +60,18 @@ BEGIN
         SET enable_bitmapscan = off
         SET enable_sort = off
         AS $body$
+        DECLARE
+            tenant uuid := current_tenant();
         BEGIN
             IF filter IS NULL THEN
                 RETURN QUERY
                 SELECT v.chunk_id, (-(v.embedding <#> query))::real FROM %1$I v
-                WHERE v.collection_id = collection AND v.tenant_id = current_tenant()
+                WHERE v.collection_id = collection AND v.tenant_id = tenant
                 ORDER BY v.embedding <#> query LIMIT depth;
             ELSE
                 RETURN QUERY
                 SELECT v.chunk_id, (-(v.embedding <#> query))::real FROM %1$I v
-                WHERE v.collection_id = collection AND v.tenant_id = current_tenant()
+                WHERE v.collection_id = collection AND v.tenant_id = tenant
                   AND v.document_uid IN (SELECT d.uid FROM documents d
                       WHERE d.collection_id = collection AND d.attributes @@ filter)
                 ORDER BY v.embedding <#> query LIMIT depth;
@@ -84,16 +86,18 @@ BEGIN
         LANGUAGE plpgsql STABLE SECURITY DEFINER
         SET search_path = groundwell, public, pg_temp
         AS $body$
+        DECLARE
+            tenant uuid := current_tenant();
         BEGIN
             IF filter IS NULL THEN
                 RETURN QUERY
                 SELECT v.chunk_id, (-(v.embedding <#> query))::real FROM %1$I v
-                WHERE v.collection_id = collection AND v.tenant_id = current_tenant()
+                WHERE v.collection_id = collection AND v.tenant_id = tenant
                 ORDER BY (v.embedding <#> query) + 0, v.chunk_id LIMIT depth;
             ELSE
                 RETURN QUERY
                 SELECT v.chunk_id, (-(v.embedding <#> query))::real FROM %1$I v
-                WHERE v.collection_id = collection AND v.tenant_id = current_tenant()
+                WHERE v.collection_id = collection AND v.tenant_id = tenant
                   AND v.document_uid IN (SELECT d.uid FROM documents d
                       WHERE d.collection_id = collection AND d.attributes @@ filter)
                 ORDER BY (v.embedding <#> query) + 0, v.chunk_id LIMIT depth;
@@ -138,6 +142,54 @@ BEGIN
         END $body$;
     $sql$, vectors, vectors || '_search', 'groundwell.' || vectors, vectors || '_graph',
         vectors || '_exact');
+
+    -- Both legs of a search in one round trip: the tenant and the question travel in one
+    -- statement. A leg whose question is NULL does not run.
+    EXECUTE format($sql$
+        CREATE FUNCTION %1$I(
+            tenant uuid, collection text, depth integer, filter jsonpath, query halfvec,
+            terms text[], dimensions integer[], counts integer[],
+            least_candidates integer, most_candidates integer
+        ) RETURNS TABLE (is_dense boolean, chunk_id text, score real)
+        LANGUAGE plpgsql SET search_path = groundwell, public, pg_temp
+        -- Planning these statements anew for each search costs a fifth of the keyword leg.
+        SET plan_cache_mode = force_generic_plan
+        AS $body$
+        DECLARE
+            wanted uuid;
+        BEGIN
+            PERFORM set_config('groundwell.tenant', tenant::text, true);
+            SELECT c.id INTO wanted FROM collections c WHERE c.name = collection;
+            IF NOT FOUND THEN
+                RAISE no_data_found USING MESSAGE = 'no such collection';
+            END IF;
+            IF query IS NOT NULL THEN
+                RETURN QUERY SELECT true, v.chunk_id::text, v.score
+                FROM %2$I(wanted, query, depth, filter) AS v;
+            END IF;
+            IF terms IS NOT NULL THEN
+                RETURN QUERY SELECT false, k.chunk_id::text, k.score
+                FROM search_keyword(wanted, terms, dimensions, counts, depth, filter,
+                                    least_candidates, most_candidates) AS k;
+            END IF;
+        END $body$;
+        REVOKE ALL ON FUNCTION %1$I FROM PUBLIC;
+        GRANT EXECUTE ON FUNCTION %1$I TO groundwell_app;
+    $sql$, vectors || '_legs', vectors || '_search');
+
+    EXECUTE format($sql$
+        CREATE FUNCTION %1$I(tenant uuid, chunk_ids uuid[])
+        RETURNS TABLE (chunk_id text, token_bits bytea)
+        LANGUAGE plpgsql SET search_path = groundwell, public, pg_temp
+        AS $body$
+        BEGIN
+            PERFORM set_config('groundwell.tenant', tenant::text, true);
+            RETURN QUERY
+            SELECT v.chunk_id::text, v.token_bits FROM %2$I v WHERE v.chunk_id = ANY(chunk_ids);
+        END $body$;
+        REVOKE ALL ON FUNCTION %1$I FROM PUBLIC;
+        GRANT EXECUTE ON FUNCTION %1$I TO groundwell_app;
+    $sql$, vectors || '_bits', vectors);
 
     EXECUTE format($sql$
         GRANT CREATE ON SCHEMA groundwell TO groundwell_search;

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from groundwell.adapters.embedder.openvino.inference import Runner, compile_model
+from groundwell.adapters.embedder.openvino.inference import Runner, compile_encoder
 from groundwell.adapters.embedder.openvino.lanes import Lanes
 from groundwell.adapters.embedder.openvino.recipe import read_recipe
 from groundwell.adapters.embedder.openvino.tokenization import ModelTokenizer
@@ -32,9 +32,9 @@ class OpenVinoEmbedder:
     def __init__(self, model_dir: Path, *, name: str, threads: int, lanes: int = 1) -> None:
         recipe = read_recipe(model_dir)
         lanes = min(lanes, threads)
-        compiled = compile_model(model_dir, recipe, threads, lanes)
+        encoder = compile_encoder(model_dir, recipe, threads, lanes)
         tokenizer = ModelTokenizer(model_dir / "tokenizer.json", recipe.max_tokens)
-        runners = [Runner(compiled, recipe.architecture.pad_token_id) for _ in range(lanes)]
+        runners = [Runner(encoder) for _ in range(lanes)]
         for runner in runners:
             # The first pass is slow, and nobody's query should pay for it.
             runner.run(tokenizer.tokenize(["warm"], recipe.query_prefix))

@@ -1,8 +1,9 @@
 """Builds the transformer as an OpenVINO graph, straight from its weights.
 
-Each graph takes `ids`, int32 of shape (texts, length), and `mask`, float32 of the same shape with
-1 for tokens and 0 for padding, and yields the pooled vectors (texts, dimension), not normalised,
-and the last hidden states (texts, length, dimension).
+Each graph takes three int32 inputs of shape (rows, length): `ids`; `places`, each token's place in
+its text; `texts`, the number of the text in its row that a token belongs to, from 1, and 0 for
+padding. It yields the last hidden states (rows, length, dimension). Tokens see only tokens of their
+own text, so that short texts can share a row.
 
 The architecture: Devlin et al., BERT, 2019 (arXiv:1810.04805).
 """
@@ -18,7 +19,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from groundwell.adapters.embedder.openvino.recipe import Architecture, Pooling, Recipe
+from groundwell.adapters.embedder.openvino.recipe import Architecture, Recipe
 from groundwell.adapters.embedder.openvino.tensors import as_float32, map_weights
 from groundwell.domain.errors import StartupError
 
@@ -39,18 +40,20 @@ _ONNX_FILES = ("onnx/model.onnx", "model.onnx")
 _PREFIXES = ("", "bert.", "roberta.")
 
 
-def load_graph(folder: Path, recipe: Recipe, core: Core) -> Graph:
-    """The model's graph, from model.safetensors or else from its ONNX file.
+def load_graph(folder: Path, recipe: Recipe, core: Core) -> tuple[Graph, bool]:
+    """The model's graph, and whether texts can share a row in it.
+
+    From model.safetensors, or else from the ONNX file.
 
     Errors: StartupError when the weights are damaged or are not those of the architecture.
     """
     file = folder / "model.safetensors"
     if file.is_file():
-        return build_graph(map_weights(file), recipe)
+        return build_graph(map_weights(file), recipe), True
     onnx = next((folder / name for name in _ONNX_FILES if (folder / name).is_file()), None)
     if onnx is None:
         raise StartupError(f"{folder} holds neither model.safetensors nor model.onnx.")
-    return read_onnx(onnx, recipe, core)
+    return read_onnx(onnx, core), False
 
 
 def build_graph(weights: Mapping[str, NDArray[np.generic]], recipe: Recipe) -> Graph:
@@ -59,22 +62,20 @@ def build_graph(weights: Mapping[str, NDArray[np.generic]], recipe: Recipe) -> G
     Errors: StartupError when a tensor is missing or has another shape than config.json says.
     """
     parts = _Parts(weights, recipe.architecture)
-    ids, mask = _inputs()
+    ids, places, texts = inputs = _inputs()
     try:
-        hidden = parts.embeddings(ids)
-        bias = ops.multiply(
-            ops.subtract(np.float32(1), ops.unsqueeze(mask, _axes(1, 2))),
-            np.float32(_MASKED_SCORE),
-        )
+        hidden = parts.embeddings(ids, places)
+        is_own = ops.equal(ops.unsqueeze(texts, _axes(1, 3)), ops.unsqueeze(texts, _axes(1, 2)))
+        bias = ops.select(is_own, np.float32(0), np.float32(_MASKED_SCORE))
         for number in range(recipe.architecture.num_hidden_layers):
             hidden = parts.layer(hidden, bias, f"encoder.layer.{number}.")
     except RuntimeError as error:
         raise StartupError("The model's weights do not fit its config.json.") from error
-    return ov.Model([_pool(hidden, mask, recipe.pooling), hidden], [ids, mask], "encoder")
+    return ov.Model([hidden], inputs, "encoder")
 
 
-def read_onnx(file: Path, recipe: Recipe, core: Core) -> Graph:
-    """The same graph around an exported model, which pools nothing itself.
+def read_onnx(file: Path, core: Core) -> Graph:
+    """The same graph around an exported model, which ignores `places`: one text to a row.
 
     Errors: StartupError when the file cannot be read or has other inputs or outputs than an
     encoder.
@@ -83,11 +84,11 @@ def read_onnx(file: Path, recipe: Recipe, core: Core) -> Graph:
         model = core.read_model(file)
     except RuntimeError as error:
         raise StartupError(f"{file} cannot be read as ONNX; export it again.") from error
-    ids, mask = _inputs()
+    ids, places, texts = _inputs()
     wide = ops.convert(ids, np.int64)
     feeds = {
         "input_ids": wide,
-        "attention_mask": ops.convert(mask, np.int64),
+        "attention_mask": ops.convert(ops.greater(texts, np.int32(0)), np.int64),
         "token_type_ids": ops.multiply(wide, np.int64(0)),
     }
     hidden = next((out for out in model.outputs if out.partial_shape.rank == ov.Dimension(3)), None)
@@ -97,8 +98,7 @@ def read_onnx(file: Path, recipe: Recipe, core: Core) -> Graph:
     states = hidden.get_node().input_value(0)
     for parameter in model.get_parameters():
         parameter.output(0).replace(feeds[parameter.output(0).any_name].output(0))
-    pooled = _pool(states, mask, recipe.pooling).output(0)
-    return ov.Model([pooled, states], [ids, mask], "encoder")
+    return ov.Model([states], [ids, places, texts], "encoder")
 
 
 class _Parts:
@@ -113,16 +113,15 @@ class _Parts:
         found = (prefix for prefix in _PREFIXES if prefix + table in weights)
         self._prefix = next(found, "")
 
-    def embeddings(self, ids: Node) -> Node:
+    def embeddings(self, ids: Node, places: Node) -> Node:
         name = "embeddings."
         words = ops.gather(self._constant(name + "word_embeddings.weight"), ids, np.int32(0))
         # Every text is of one segment, so its vector is added to the positions once, here.
-        places = self._tensor(name + "position_embeddings.weight")
-        places = places[self._architecture.position_offset :]
-        places = places + self._tensor(name + "token_type_embeddings.weight")[0]
-        length = ops.gather(ops.shape_of(ids), _axes(1), np.int32(0))
-        first = ops.slice(ops.constant(places), _axes(0), length, _axes(1), _axes(0))
-        return self._norm(ops.add(words, first), name + "LayerNorm.")
+        table = self._tensor(name + "position_embeddings.weight")
+        table = table[self._architecture.position_offset :]
+        table = table + self._tensor(name + "token_type_embeddings.weight")[0]
+        positions = ops.gather(ops.constant(table), places, np.int32(0))
+        return self._norm(ops.add(words, positions), name + "LayerNorm.")
 
     def layer(self, hidden: Node, bias: Node, name: str) -> Node:
         mixed = self._attention(hidden, bias, name + "attention.self.")
@@ -185,17 +184,8 @@ class _Parts:
         return as_float32(tensor)
 
 
-def _inputs() -> tuple[Node, Node]:
-    ids = ops.parameter([-1, -1], np.int32, name="ids")
-    return ids, ops.parameter([-1, -1], np.float32, name="mask")
-
-
-def _pool(hidden: Node, mask: Node, pooling: Pooling) -> Node:
-    if pooling is Pooling.CLS:
-        return ops.gather(hidden, np.int32(0), np.int32(1))
-    weight = ops.unsqueeze(mask, _axes(2))
-    total = ops.reduce_sum(ops.multiply(hidden, weight), _axes(1), False)
-    return ops.divide(total, ops.reduce_sum(weight, _axes(1), False))
+def _inputs() -> list[Node]:
+    return [ops.parameter([-1, -1], np.int32, name=name) for name in ("ids", "places", "texts")]
 
 
 def _axes(*numbers: int) -> Node:

@@ -161,8 +161,10 @@ class Lanes:
         match work:
             case list():
                 texts = self._tokenize_queries([query.text for query in work])
-                for query, encoding in zip(work, runner.run(texts), strict=True):
-                    _settle(query.future, encoding)
+                waiting = iter(work)
+                for encodings in runner.run_short(texts):
+                    for encoding, query in zip(encodings, waiting, strict=False):
+                        _settle(query.future, encoding)
             case _Window(order, start):
                 texts = self._tokenize_passages(order.texts[start : start + _WINDOW_TEXTS])
                 batches = [
