@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 from uuid import UUID, uuid4
 
 import numpy as np
@@ -16,7 +17,7 @@ from tests.conftest import fresh_database
 from tests.unit.store.setting import DIMENSION, Shelf, make_shelf
 
 from groundwell.adapters.search_index.postgres import PostgresSearchIndex
-from groundwell.domain.chunks import Encoding
+from groundwell.domain.chunks import ChunkId, Encoding
 from groundwell.domain.filters import Filter, parse_filter
 from groundwell.domain.search import AnalysedQuery, IndexScope, SearchType
 from groundwell.store.database import Database, owner_options
@@ -24,6 +25,9 @@ from groundwell.store.embedded import EmbeddedPostgres
 
 PER_DOCUMENT = 10
 TOPICS = 50
+Cursor: TypeAlias = psycopg.AsyncCursor[Any]
+# Each document's uid, and the id of its version.
+Documents: TypeAlias = list[tuple[UUID, UUID]]
 NOTHING = np.empty((0, DIMENSION), dtype=np.float32)
 
 
@@ -32,10 +36,12 @@ class Vectors:
     """A tenant's random unit vectors; every document has ten of them and a number."""
 
     shelf: Shelf
-    ids: list[UUID]
+    ids: list[ChunkId]
     matrix: NDArray[np.float32]
 
-    def exact(self, query: NDArray[np.float32], documents: range, depth: int) -> dict[UUID, float]:
+    def exact(
+        self, query: NDArray[np.float32], documents: range, depth: int
+    ) -> dict[ChunkId, float]:
         """The best of the given documents' vectors, by looking at all of them."""
         rows = range(documents.start * PER_DOCUMENT, documents.stop * PER_DOCUMENT)
         scores = self.matrix[rows.start : rows.stop] @ query
@@ -54,51 +60,58 @@ def draw(rng: np.random.Generator, count: int) -> NDArray[np.float32]:
 
 async def fill(shelf: Shelf, count: int, seed: int) -> Vectors:
     """Put vectors in by plain SQL, as their number is what matters."""
-    rng = np.random.default_rng(seed)
-    matrix = draw(rng, count)
-    ids = [uuid4() for _ in range(count)]
-    documents = [uuid4() for _ in range(count // PER_DOCUMENT)]
-    versions = [uuid4() for _ in documents]
-    tenant, home = shelf.tenant, shelf.collection
+    matrix = draw(np.random.default_rng(seed), count)
+    vectors = Vectors(shelf, [ChunkId(str(uuid4())) for _ in range(count)], matrix)
+    documents = [(uuid4(), uuid4()) for _ in range(count // PER_DOCUMENT)]
     options = owner_options()
     async with await psycopg.AsyncConnection.connect(shelf.url, options=options) as connection:
         cursor = connection.cursor()
-        await cursor.execute("CREATE TEMP TABLE given (n int, uid uuid, version uuid)")
-        async with cursor.copy("COPY given FROM STDIN") as copy:
-            for number, (uid, version) in enumerate(zip(documents, versions, strict=True)):
-                await copy.write_row((number, uid, version))
+        await put_documents(cursor, shelf, documents)
+        await put_chunks(cursor, vectors, documents)
         await cursor.execute(
-            "INSERT INTO documents (uid, tenant_id, collection_id, id, s3_key, filename,"
-            " media_type, file_size, status, attributes, chunk_count, active_version_id)"
-            " SELECT uid, %s, %s, n::text, n::text, 'f', 'text/plain', 1, 'complete',"
-            " jsonb_build_object('number', n), %s, version FROM given",
-            (tenant, home, PER_DOCUMENT),
+            "UPDATE collections SET chunk_count = %s WHERE id = %s", (count, shelf.collection)
         )
-        await cursor.execute(
-            "INSERT INTO document_versions (id, tenant_id, document_uid, number, sha256, filename,"
-            " media_type, file_size) SELECT version, %s, uid, 1, 'x', 'f', 'text/plain', 1"
-            " FROM given",
-            (tenant,),
-        )
-        async with cursor.copy(
-            "COPY chunks (id, tenant_id, document_uid, version_id, ordinal, text, char_start,"
-            " char_end) FROM STDIN"
-        ) as copy:
-            for row, identity in enumerate(ids):
-                number, ordinal = divmod(row, PER_DOCUMENT)
-                await copy.write_row(
-                    (identity, tenant, documents[number], versions[number], ordinal, "x", 0, 1)
-                )
-        async with cursor.copy(
-            f"COPY {shelf.space.table} (chunk_id, tenant_id, collection_id, document_uid,"  # type: ignore[arg-type] - a name of ours
-            " embedding, token_bits) FROM STDIN"
-        ) as copy:
-            for row, identity in enumerate(ids):
-                vector = "[" + ",".join(map(str, matrix[row].tolist())) + "]"
-                document = documents[row // PER_DOCUMENT]
-                await copy.write_row((identity, tenant, home, document, vector, b""))
-        await cursor.execute("UPDATE collections SET chunk_count = %s WHERE id = %s", (count, home))
-    return Vectors(shelf, ids, matrix)
+    return vectors
+
+
+async def put_documents(cursor: Cursor, shelf: Shelf, documents: Documents) -> None:
+    await cursor.execute("CREATE TEMP TABLE given (n int, uid uuid, version uuid)")
+    async with cursor.copy("COPY given FROM STDIN") as copy:
+        for number, (uid, version) in enumerate(documents):
+            await copy.write_row((number, uid, version))
+    await cursor.execute(
+        "INSERT INTO documents (uid, tenant_id, collection_id, id, s3_key, filename,"
+        " media_type, file_size, status, attributes, chunk_count, active_version_id)"
+        " SELECT uid, %s, %s, n::text, n::text, 'f', 'text/plain', 1, 'complete',"
+        " jsonb_build_object('number', n), %s, version FROM given",
+        (shelf.tenant, shelf.collection, PER_DOCUMENT),
+    )
+    await cursor.execute(
+        "INSERT INTO document_versions (id, tenant_id, document_uid, number, sha256, filename,"
+        " media_type, file_size) SELECT version, %s, uid, 1, 'x', 'f', 'text/plain', 1"
+        " FROM given",
+        (shelf.tenant,),
+    )
+
+
+async def put_chunks(cursor: Cursor, vectors: Vectors, documents: Documents) -> None:
+    shelf = vectors.shelf
+    async with cursor.copy(
+        "COPY chunks (id, tenant_id, document_uid, version_id, ordinal, text, char_start,"
+        " char_end) FROM STDIN"
+    ) as copy:
+        for row, identity in enumerate(vectors.ids):
+            number, ordinal = divmod(row, PER_DOCUMENT)
+            uid, version = documents[number]
+            await copy.write_row((identity, shelf.tenant, uid, version, ordinal, "x", 0, 1))
+    async with cursor.copy(
+        f"COPY {shelf.space.table} (chunk_id, tenant_id, collection_id, document_uid,"  # type: ignore[arg-type] - a name of ours
+        " embedding, token_bits) FROM STDIN"
+    ) as copy:
+        for row, identity in enumerate(vectors.ids):
+            vector = "[" + ",".join(map(str, vectors.matrix[row].tolist())) + "]"
+            uid, _ = documents[row // PER_DOCUMENT]
+            await copy.write_row((identity, shelf.tenant, shelf.collection, uid, vector, b""))
 
 
 @pytest_asyncio.fixture(scope="module")

@@ -12,6 +12,9 @@ from groundwell.domain.errors import UnavailableError
 from groundwell.store.database import Database
 
 TENANT = TenantId(uuid4())
+ECHO: LiteralString = "SELECT %s, %s"
+ENTER: LiteralString = "SELECT set_config('groundwell.tenant', %s, true)"
+WHO: LiteralString = "SELECT current_tenant()"
 
 
 def lose_all_connections(url: str) -> int:
@@ -37,10 +40,10 @@ async def test_lost_connections_fail_one_request_and_then_all_work_again(
             await transaction.__aexit__(None, None, None)
     assert lose_all_connections(database_url) == 4
     with pytest.raises(UnavailableError) as caught:
-        await database.fetch(TENANT, ("SELECT 1", ()))
+        await database.fetch(ECHO, TENANT, 1)
     assert (caught.value.code, caught.value.retry_after_seconds) == ("database_unavailable", 5)
     for _ in range(8):
-        assert await database.fetch(TENANT, ("SELECT 1", ())) == [[(1,)]]
+        assert await database.fetch(ECHO, TENANT, 1) == [(str(TENANT), 1)]
     assert await database.is_available()
 
 
@@ -70,20 +73,41 @@ async def test_an_error_of_the_transaction_is_passed_on_as_it_is(database: Datab
     assert await database.is_available()
 
 
-async def test_statements_are_answered_in_order_in_one_transaction(database: Database):
-    now = "SELECT now()"
-    first, second, third = await database.fetch(
-        TENANT, (now, ()), ("SELECT %s::int, current_tenant()", (7,)), (now, ())
-    )
-    assert first == third
-    assert second == [(7, TENANT)]
+async def test_a_call_is_given_the_tenant_first_and_then_the_parameters(database: Database):
+    assert await database.fetch(ECHO, TENANT, 7) == [(str(TENANT), 7)]
 
 
-async def test_an_error_among_several_statements_spoils_no_connection(database: Database):
+async def test_a_call_that_enters_no_tenant_is_in_none(database: Database):
+    async with database.transaction(TENANT) as connection:
+        assert await (await connection.execute(WHO)).fetchone() == (TENANT,)
+    assert await database.fetch("SELECT current_tenant(), %s", TENANT) == [(None, str(TENANT))]
+
+
+async def test_a_tenant_that_a_call_entered_is_left_with_its_end(database_url: str):
+    pool = Database(database_url, min_size=1, max_size=1)
+    await pool.open()
+    # The only connection of the pool, so both calls have the same one.
+    assert await pool.fetch(ENTER, TENANT) == [(str(TENANT),)]
+    async with pool.anonymous_transaction() as connection:
+        assert await (await connection.execute(WHO)).fetchone() == (None,)
+    await pool.close()
+
+
+async def test_an_error_of_a_call_spoils_no_connection(database: Database):
     for _ in range(6):
         with pytest.raises(psycopg.errors.DivisionByZero):
-            await database.fetch(TENANT, ("SELECT 1", ()), ("SELECT 1 / 0", ()), ("SELECT 2", ()))
-    assert await database.fetch(TENANT, ("SELECT 2", ())) == [[(2,)]]
+            await database.fetch("SELECT %s, 1 / %s", TENANT, 0)
+    for _ in range(6):
+        assert await database.fetch(ECHO, TENANT, 2) == [(str(TENANT), 2)]
+        assert await database.fetch("SELECT current_tenant(), %s", TENANT) == [(None, str(TENANT))]
+
+
+async def test_an_error_after_the_tenant_was_entered_leaves_it(database: Database):
+    for _ in range(6):
+        with pytest.raises(psycopg.errors.InvalidTextRepresentation):
+            await database.fetch("SELECT set_config('groundwell.tenant', %s, true)::int", TENANT)
+        async with database.anonymous_transaction() as connection:
+            assert await (await connection.execute(WHO)).fetchone() == (None,)
 
 
 async def test_a_server_that_is_not_there_is_said_to_be_unavailable():

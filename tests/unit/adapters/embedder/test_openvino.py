@@ -16,7 +16,12 @@ from tests.fakes.encoder_folder import HEADS, HIDDEN, LAYERS, WORDS, make_weight
 
 from groundwell.adapters.embedder.openvino import OpenVinoEmbedder
 from groundwell.adapters.embedder.openvino.graph import load_graph, ov
-from groundwell.adapters.embedder.openvino.inference import BATCH_TOKENS, cut_batches
+from groundwell.adapters.embedder.openvino.inference import (
+    BATCH_TOKENS,
+    Runner,
+    compile_encoder,
+    cut_batches,
+)
 from groundwell.adapters.embedder.openvino.recipe import read_recipe
 from groundwell.adapters.embedder.openvino.tensors import as_float32
 from groundwell.adapters.embedder.openvino.tokenization import TokenizedText
@@ -66,33 +71,57 @@ def ids_of(words: str) -> list[int]:
     return [2, *(WORDS.index(word) for word in words.split()), 3]
 
 
-def run_exactly(folder: Path, texts: list[list[int]]) -> tuple[Array, Array]:
-    """The compiled graph in float32, without tokenizer or lanes."""
+def run_exactly(folder: Path, texts: list[list[int]]) -> Array:
+    """The states of the compiled graph in float32, a text in each row, without lanes."""
     core = ov.Core()
-    graph = load_graph(folder, read_recipe(folder), core)
+    graph, _ = load_graph(folder, read_recipe(folder), core)
     compiled = core.compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     length = max(map(len, texts))
     ids = np.array([text + [0] * (length - len(text)) for text in texts], np.int32)
-    mask = np.array([[1] * len(t) + [0] * (length - len(t)) for t in texts], np.float32)
-    outputs = compiled([ids, mask])
-    return outputs[0], outputs[1]
+    places = np.broadcast_to(np.arange(length, dtype=np.int32), ids.shape).copy()
+    numbers = np.array([[1] * len(t) + [0] * (length - len(t)) for t in texts], np.int32)
+    states: Array = compiled([ids, places, numbers])[0]
+    return states
+
+
+def tokenized(*texts: list[int]) -> list[TokenizedText]:
+    """Texts without their special tokens' vectors, as the tokenizer gives them."""
+    return [TokenizedText(np.array(ids, np.int32), slice(1, len(ids) - 1), ()) for ids in texts]
+
+
+def make_runner(folder: Path) -> Runner:
+    return Runner(compile_encoder(folder, read_recipe(folder), threads=1, lanes=1))
+
+
+def cosine(left: Array, right: Array) -> float:
+    return float((left * right).sum() / (np.linalg.norm(left) * np.linalg.norm(right)))
+
+
+def test_graph_equals_the_forward_pass_in_numpy(tmp_path: Path):
+    texts = [ids_of("red fox"), ids_of("green blue fox red fox ##es"), [2, 3]]
+    states = run_exactly(write_encoder(tmp_path), texts)
+    for row, text in enumerate(texts):
+        expected = hidden_states(text, make_weights())
+        np.testing.assert_allclose(states[row, : len(text)], expected, atol=2e-4)
 
 
 @pytest.mark.parametrize("pooling", ["mean", "cls"])
-def test_graph_equals_the_forward_pass_in_numpy(tmp_path: Path, pooling: str):
-    folder = write_encoder(tmp_path, pooling=pooling)
+def test_vector_pools_the_states_of_its_own_text(tmp_path: Path, pooling: str):
     texts = [ids_of("red fox"), ids_of("green blue fox red fox ##es"), [2, 3]]
-    vectors, states = run_exactly(folder, texts)
-    for row, text in enumerate(texts):
-        expected = hidden_states(text, make_weights())
-        pooled = expected.mean(0) if pooling == "mean" else expected[0]
-        np.testing.assert_allclose(states[row, : len(text)], expected, atol=2e-4)
-        np.testing.assert_allclose(vectors[row], pooled, atol=2e-4)
+    encodings = make_runner(write_encoder(tmp_path, pooling=pooling)).run(tokenized(*texts))
+    for text, encoding in zip(texts, encodings, strict=True):
+        states = hidden_states(text, make_weights())
+        pooled = states.mean(0) if pooling == "mean" else states[0]
+        assert np.linalg.norm(encoding.vector) == pytest.approx(1, abs=1e-5)
+        assert cosine(encoding.vector, pooled) >= 0.9999
+        assert encoding.token_vectors.shape == (len(text) - 2, HIDDEN)
+        # bfloat16, where the processor has it, keeps two to three digits.
+        np.testing.assert_allclose(encoding.token_vectors, states[1:-1], atol=0.05)
 
 
 def test_roberta_counts_positions_from_behind_the_padding(tmp_path: Path):
     folder = write_encoder(tmp_path, model_type="roberta", pad_token_id=1)
-    _, states = run_exactly(folder, [ids_of("red fox")])
+    states = run_exactly(folder, [ids_of("red fox")])
     expected = hidden_states(ids_of("red fox"), make_weights(), offset=2)
     np.testing.assert_allclose(states[0], expected, atol=2e-4)
 
@@ -102,7 +131,7 @@ def test_weights_are_found_below_a_prefix(tmp_path: Path, prefix: str):
     folder = write_encoder(tmp_path)
     prefixed = {prefix + name: tensor for name, tensor in make_weights().items()}
     save_file(prefixed, folder / "model.safetensors")
-    _, states = run_exactly(folder, [ids_of("red fox")])
+    states = run_exactly(folder, [ids_of("red fox")])
     np.testing.assert_allclose(
         states[0], hidden_states(ids_of("red fox"), make_weights()), atol=2e-4
     )
@@ -149,8 +178,11 @@ def test_onnx_is_read_where_there_are_no_safetensors(tmp_path: Path):
     table = np.random.default_rng(1).standard_normal((len(WORDS), 8)).astype(np.float32)
     (folder / "model.onnx").write_bytes(make_onnx(table))
     texts = [ids_of("red fox"), ids_of("blue")]
-    vectors, _ = run_exactly(folder, texts)
-    np.testing.assert_allclose(vectors, [table[text].mean(0) for text in texts], atol=1e-5)
+    states = run_exactly(folder, texts)
+    for row, text in enumerate(texts):
+        np.testing.assert_allclose(states[row, : len(text)], table[text], atol=1e-5)
+    for text, encoding in zip(texts, make_runner(folder).run(tokenized(*texts)), strict=True):
+        assert cosine(encoding.vector, table[text].mean(0)) >= 0.9999
 
 
 @pytest.mark.parametrize(
