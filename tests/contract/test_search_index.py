@@ -8,6 +8,7 @@ from collections import Counter
 from itertools import accumulate
 from uuid import uuid4
 
+import psycopg
 import pytest
 from tests.unit.store.setting import Shelf, asked, make_shelf, put
 
@@ -18,7 +19,7 @@ from groundwell.domain.documents import TenantId
 from groundwell.domain.errors import NotFoundError, UnavailableError
 from groundwell.domain.filters import Filter, parse_filter
 from groundwell.domain.search import AnalysedQuery, IndexScope, SearchType
-from groundwell.store.database import Database
+from groundwell.store.database import Database, owner_options
 
 
 def natural_texts(count: int, seed: int) -> dict[str, str]:
@@ -63,7 +64,7 @@ async def keyword_scores(
     assert not legs.dense
     async with shelf.database.transaction(shelf.tenant) as connection:
         cursor = await connection.execute(
-            "SELECT c.id, d.id FROM chunks c JOIN documents d ON d.uid = c.document_uid"
+            "SELECT c.id::text, d.id FROM chunks c JOIN documents d ON d.uid = c.document_uid"
         )
         owner = dict(await cursor.fetchall())
     return {owner[chunk]: score for chunk, score in legs.keyword.items()}
@@ -176,6 +177,24 @@ async def test_a_query_without_a_vector_runs_the_keyword_leg_alone(shelf: Shelf)
     legs = await index.search(shelf.scope, query, SearchType.HYBRID, 10)
     assert legs.dense == {}
     assert len(legs.keyword) == 1
+
+
+@pytest.mark.parametrize(
+    ("search_type", "taken"),
+    [(SearchType.SEMANTIC, "search_keyword"), (SearchType.KEYWORD, "{space}_search")],
+)
+async def test_a_leg_that_is_not_asked_does_not_run(
+    shelf: Shelf, search_type: SearchType, taken: str
+):
+    await put(shelf, {"a": "A bridge over a river."})
+    name = taken.format(space=shelf.space.table)
+    with psycopg.connect(shelf.url, options=owner_options(), autocommit=True) as owner:
+        owner.execute(f"ALTER FUNCTION {name} RENAME TO taken_away")  # type: ignore[arg-type] - a name of ours
+    index = PostgresSearchIndex(shelf.database, shelf.space)
+    legs = await index.search(shelf.scope, asked("bridge"), search_type, 10)
+    assert len(legs.dense) + len(legs.keyword) == 1
+    with pytest.raises(psycopg.errors.UndefinedFunction):
+        await index.search(shelf.scope, asked("bridge"), SearchType.HYBRID, 10)
 
 
 async def test_an_unknown_collection_is_not_found(shelf: Shelf):

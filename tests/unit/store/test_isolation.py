@@ -10,12 +10,15 @@ import psycopg
 import pytest
 from tests.unit.store.setting import Shelf, asked, make_shelf, put
 
+from groundwell.adapters.reranker.late_interaction import LateInteractionReranker
 from groundwell.adapters.search_index.postgres import PostgresSearchIndex
 from groundwell.domain.chunks import ChunkId
+from groundwell.domain.documents import PageSpan, TenantId
 from groundwell.domain.errors import NotFoundError
 from groundwell.domain.search import IndexScope, SearchType
+from groundwell.ports.reranker import Candidate
 from groundwell.store.database import Database, app_options, owner_options
-from groundwell.store.passages import load_passages
+from groundwell.store.passages import load_pages, load_passages
 
 # The queue is the server's own: its rows carry ids only, and a worker serves all tenants.
 # Spaces and migrations describe the installation, not a tenant's data.
@@ -227,6 +230,53 @@ async def test_the_text_of_a_foreign_chunk_cannot_be_loaded(shelf: Shelf, other:
         chunks = [ChunkId(str(row[0])) for row in await cursor.fetchall()]
     assert await load_passages(shelf.database, shelf.tenant, chunks) == {}
     assert len(await load_passages(shelf.database, other.tenant, chunks)) == 1
+
+
+async def test_the_pages_and_bits_of_a_foreign_chunk_cannot_be_loaded(shelf: Shelf, other: Shelf):
+    chunks = await put_paged(other)
+    pages = {chunk: (PageSpan(1, 0, 12),) for chunk in chunks}
+    assert await load_pages(shelf.database, shelf.tenant, chunks) == {}
+    assert await load_pages(shelf.database, other.tenant, chunks) == pages
+    reranker = LateInteractionReranker(shelf.database, shelf.space, memory_bytes=1 << 20)
+    candidates = [Candidate(chunk, "") for chunk in chunks]
+    (theirs,) = await reranker.rerank(other.tenant, asked("secret"), candidates)
+    # What is remembered of one tenant is not given to another either.
+    (mine,) = await reranker.rerank(shelf.tenant, asked("secret"), candidates)
+    assert theirs is not None
+    assert mine is None
+
+
+async def test_reading_functions_show_a_tenant_its_own_rows_among_foreign_ones(
+    shelf: Shelf, other: Shelf
+):
+    calls: list[LiteralString] = [
+        "SELECT chunk_id FROM read_passages(%s, %s::uuid[])",
+        "SELECT chunk_id FROM read_pages(%s, %s::uuid[])",
+        f"SELECT chunk_id FROM {shelf.space.table}_bits(%s, %s::uuid[])",  # type: ignore[list-item] - a name of ours
+    ]
+    own, foreign = await put_paged(shelf), await put_paged(other)
+    for call in calls:
+        rows = await shelf.database.fetch(call, shelf.tenant, [*own, *foreign])
+        assert rows == [(chunk,) for chunk in own], call
+        assert await shelf.database.fetch(call, TenantId(uuid4()), [*own, *foreign]) == [], call
+
+
+def test_functions_that_read_texts_have_no_more_rights_than_their_caller(owner: psycopg.Connection):
+    rows = owner.execute(
+        "SELECT proname, prosecdef FROM pg_proc WHERE pronamespace = 'groundwell'::regnamespace"
+        " AND (proname IN ('read_passages', 'read_pages') OR proname ~ '^space_.*_(legs|bits)$')"
+    ).fetchall()
+    assert len(rows) == 4
+    assert not any(has_owners_rights for _, has_owners_rights in rows)
+
+
+async def put_paged(shelf: Shelf) -> list[ChunkId]:
+    """A document of one page and one chunk."""
+    await put(shelf, {"b": "secret words"})
+    async with shelf.database.transaction(shelf.tenant) as connection:
+        await connection.execute("UPDATE document_versions SET pages = '[[1, 0, 12]]'")
+        cursor = await connection.execute("UPDATE chunks SET page = 1 RETURNING id")
+        return [ChunkId(str(row[0])) for row in await cursor.fetchall()]
 
 
 async def test_a_tenant_does_not_stay_with_a_connection_of_the_pool(

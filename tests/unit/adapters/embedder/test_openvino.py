@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import struct
 import sys
 from pathlib import Path
 
@@ -13,15 +12,12 @@ import pytest
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 from tests.fakes.encoder_folder import HEADS, HIDDEN, LAYERS, WORDS, make_weights, write_encoder
+from tests.fakes.onnx_file import make_onnx
+from tests.unit.adapters.embedder.setting import cosine, ids_of, make_runner, tokenized
 
 from groundwell.adapters.embedder.openvino import OpenVinoEmbedder
 from groundwell.adapters.embedder.openvino.graph import load_graph, ov
-from groundwell.adapters.embedder.openvino.inference import (
-    BATCH_TOKENS,
-    Runner,
-    compile_encoder,
-    cut_batches,
-)
+from groundwell.adapters.embedder.openvino.inference import BATCH_TOKENS, cut_batches
 from groundwell.adapters.embedder.openvino.recipe import read_recipe
 from groundwell.adapters.embedder.openvino.tensors import as_float32
 from groundwell.adapters.embedder.openvino.tokenization import TokenizedText
@@ -67,10 +63,6 @@ def hidden_states(ids: list[int], weights: dict[str, Array], offset: int = 0) ->
     return x.astype(np.float32)
 
 
-def ids_of(words: str) -> list[int]:
-    return [2, *(WORDS.index(word) for word in words.split()), 3]
-
-
 def run_exactly(folder: Path, texts: list[list[int]]) -> Array:
     """The states of the compiled graph in float32, a text in each row, without lanes."""
     core = ov.Core()
@@ -82,19 +74,6 @@ def run_exactly(folder: Path, texts: list[list[int]]) -> Array:
     numbers = np.array([[1] * len(t) + [0] * (length - len(t)) for t in texts], np.int32)
     states: Array = compiled([ids, places, numbers])[0]
     return states
-
-
-def tokenized(*texts: list[int]) -> list[TokenizedText]:
-    """Texts without their special tokens' vectors, as the tokenizer gives them."""
-    return [TokenizedText(np.array(ids, np.int32), slice(1, len(ids) - 1), ()) for ids in texts]
-
-
-def make_runner(folder: Path) -> Runner:
-    return Runner(compile_encoder(folder, read_recipe(folder), threads=1, lanes=1))
-
-
-def cosine(left: Array, right: Array) -> float:
-    return float((left * right).sum() / (np.linalg.norm(left) * np.linalg.norm(right)))
 
 
 def test_graph_equals_the_forward_pass_in_numpy(tmp_path: Path):
@@ -144,45 +123,18 @@ def test_half_precision_tensors_are_widened_exactly():
     assert as_float32(numbers.astype(np.float16)).tolist() == numbers.tolist()
 
 
-def field(number: int, content: bytes | int) -> bytes:
-    """A protocol-buffers field: a varint below 128, or bytes below 16384."""
-    if isinstance(content, int):
-        return bytes([number << 3, content])
-    size = len(content)
-    length = bytes([size]) if size < 128 else bytes([size & 127 | 128, size >> 7])
-    return bytes([number << 3 | 2]) + length + content
-
-
-def value_info(name: bytes, kind: int, dimensions: list[bytes]) -> bytes:
-    shape = b"".join(field(1, field(2, dimension)) for dimension in dimensions)
-    tensor = field(1, field(1, kind) + field(2, shape))
-    return field(1, name) + field(2, tensor)
-
-
-def make_onnx(table: Array) -> bytes:
-    """A model of one node: last_hidden_state = table[input_ids]."""
-    rows, columns = table.shape
-    initializer = field(1, rows) + field(1, columns) + field(2, 1) + field(8, b"table")
-    initializer += field(9, struct.pack(f"<{table.size}f", *table.ravel()))
-    node = field(1, b"table") + field(1, b"input_ids") + field(2, b"last_hidden_state")
-    node += field(4, b"Gather")
-    graph = field(1, node) + field(2, b"encoder") + field(5, initializer)
-    for name in (b"input_ids", b"attention_mask"):
-        graph += field(11, value_info(name, 7, [b"batch", b"length"]))
-    graph += field(12, value_info(b"last_hidden_state", 1, [b"batch", b"length", b"width"]))
-    return field(1, 8) + field(8, field(1, b"") + field(2, 13)) + field(7, graph)
-
-
 def test_onnx_is_read_where_there_are_no_safetensors(tmp_path: Path):
     folder = write_encoder(tmp_path, has_weights=False, hidden_size=8)
     table = np.random.default_rng(1).standard_normal((len(WORDS), 8)).astype(np.float32)
     (folder / "model.onnx").write_bytes(make_onnx(table))
     texts = [ids_of("red fox"), ids_of("blue")]
+    expected = [table[text].cumsum(0) for text in texts]
     states = run_exactly(folder, texts)
     for row, text in enumerate(texts):
-        np.testing.assert_allclose(states[row, : len(text)], table[text], atol=1e-5)
-    for text, encoding in zip(texts, make_runner(folder).run(tokenized(*texts)), strict=True):
-        assert cosine(encoding.vector, table[text].mean(0)) >= 0.9999
+        np.testing.assert_allclose(states[row, : len(text)], expected[row], atol=1e-5)
+    encodings = make_runner(folder).run(tokenized(*texts))
+    for encoding, own in zip(encodings, expected, strict=True):
+        assert cosine(encoding.vector, own.mean(0)) >= 0.9999
 
 
 @pytest.mark.parametrize(
