@@ -62,7 +62,7 @@ def test_a_folder_is_ingested_and_again_only_what_has_changed(
     )
     first = command("ingest", str(folder), "--collection", "papers", "--json")
     summary = read_json(first)
-    assert first.returncode == 0
+    assert first.returncode == 1
     assert (summary["accepted"], summary["new_or_changed"]) == (3, 3)
     assert [Path(item["file"]).name for item in summary["refused"]] == ["lies.pdf"]
     assert summary["refused"][0]["code"] == "type_mismatch"
@@ -71,7 +71,9 @@ def test_a_folder_is_ingested_and_again_only_what_has_changed(
 
     (folder / "broken.pdf").unlink()
     (folder / "lies.pdf").unlink()
-    again = read_json(command("ingest", str(folder), "--collection", "papers", "--json"))
+    second = command("ingest", str(folder), "--collection", "papers", "--json")
+    again = read_json(second)
+    assert second.returncode == 0
     assert (again["accepted"], again["new_or_changed"], again["refused"]) == (2, 0, [])
 
     (folder / "tides.md").write_text("# Tides\n\nThe Bay of Fundy has the highest tides.\n")
@@ -88,10 +90,20 @@ def test_ingest_reports_to_a_person_what_came_in_and_what_did_not(
 ) -> None:
     folder = write(tmp_path, {"good.txt": "Good.", "bad.pdf": b"%PDF-1.4 and nothing more"})
     result = command("ingest", str(folder), "-c", "report")
-    assert result.returncode == 0
+    assert result.returncode == 1
     assert result.stdout.startswith("1 documents in collection report (2 new or changed, ")
     assert "failed  bad.pdf: " in result.stdout
     assert "(corrupt)" in result.stdout
+
+
+def test_ingest_fails_when_a_file_is_refused_though_another_came_in(
+    command: Command, tmp_path: Path
+) -> None:
+    folder = write(tmp_path, {"empty.txt": "", "good.txt": "Good."})
+    result = command("ingest", str(folder), "-c", "half")
+    assert result.returncode == 1
+    assert result.stdout.startswith("1 documents in collection half (1 new or changed, ")
+    assert "(empty_file)" in result.stdout
 
 
 def test_ingest_fails_when_nothing_came_in(command: Command, tmp_path: Path) -> None:
