@@ -9,6 +9,7 @@ import pytest
 from tests.apps.problems import problem_in
 from tests.conftest import MakeTenant, Tenant, upload
 
+from groundwell.domain.identity import Scope
 from groundwell.services import Services
 
 JSON = {"Content-Type": "application/json"}
@@ -81,7 +82,6 @@ FORMS = {
     "no name": ("multipart/form-data; boundary=b", form(('filename="a"', b"x")), 400),
     "no file": ("multipart/form-data; boundary=b", form(('name="key"', b"x")), 422),
     "text for a file": ("multipart/form-data; boundary=b", form(('name="file"', b"x")), 422),
-    "json": ("application/json", b'{"file": "x"}', 422),
     "surrogate": (
         "multipart/form-data; boundary=b; charset=utf-7",
         form(('name="document_id"', b"+2AA-"), FILE),
@@ -111,6 +111,29 @@ async def test_a_broken_form_is_refused(
 ) -> None:
     headers = {"Content-Type": content_type}
     problem_in(await client.http.post("/documents", content=body, headers=headers), status)
+
+
+@pytest.mark.parametrize("path", ["/api/v1/documents", "/documents"])
+@pytest.mark.parametrize(
+    "content_type",
+    ["application/json", "application/x-www-form-urlencoded", "multipart/mixed; boundary=b", ""],
+)
+async def test_an_upload_that_is_no_form_is_a_415(
+    client: Tenant, path: str, content_type: str
+) -> None:
+    headers = {"Content-Type": content_type} if content_type else {}
+    response = await client.http.post(path, content=b'{"file": "x"}', headers=headers)
+    problem = problem_in(response, 415)
+    assert problem["code"] == "unsupported_media_type"
+    assert "multipart/form-data" in problem["detail"]
+    assert "/documents/batch" in problem["detail"]
+
+
+async def test_an_upload_without_the_right_to_write_is_refused_whatever_it_is(
+    make_tenant: MakeTenant,
+) -> None:
+    reader = await make_tenant((Scope.READ,))
+    problem_in(await reader.http.post("/documents", json={"file": "x"}), 403)
 
 
 @pytest.mark.filterwarnings("ignore:Unclosed file:ResourceWarning")

@@ -48,6 +48,30 @@ async def test_the_same_bytes_again_are_the_same_document(tenant: Tenant) -> Non
     assert again.json() == {**first, "status": "complete", "is_new_work": False}
 
 
+async def test_a_title_and_metadata_sent_with_the_same_bytes_replace_the_old_ones(
+    tenant: Tenant,
+) -> None:
+    content = b"Lichens are two beings in one."
+    given = {"title": "Lichens", "metadata": '{"year": 2020}'}
+    first = (await upload(tenant, "a.txt", content, **given)).json()
+    before = await finished(tenant, first["document_id"])
+
+    renamed = await upload(tenant, "a.txt", content, title="On lichens")
+    assert renamed.status_code == 200
+    assert renamed.json() == {**first, "status": "complete", "is_new_work": False}
+    (found,) = await search(tenant, "lichens")
+    assert (found["title"], found["metadata"]) == ("On lichens", {"year": 2020})
+
+    dated = await upload(tenant, "a.txt", content, metadata='{"year": 2021}')
+    assert dated.json() == renamed.json()
+    after = await finished(tenant, first["document_id"])
+    assert (after["title"], after["metadata"]) == ("On lichens", {"year": 2021})
+    same = ("version", "chunk_count", "indexed_at", "created_at", "filename")
+    assert [after[name] for name in same] == [before[name] for name in same]
+    await upload(tenant, "a.txt", content, metadata="{}")
+    assert (await finished(tenant, first["document_id"]))["metadata"] == {}
+
+
 async def test_new_bytes_replace_the_old_version_everywhere(tenant: Tenant) -> None:
     await finished_upload(tenant, b"The password of the vault is heliotrope.", "vault")
     second = await finished_upload(tenant, b"The vault has been torn down.", "vault")

@@ -88,9 +88,9 @@ def _document(line: bytes, path: Path, number: int) -> bytes | None:
         raise _mistake(path, number, "text must not contain NUL")
     if not (title.strip() or text.strip()):
         return None
-    return orjson.dumps(
-        {"id": identity, "title": title or None, "text": text, "metadata": metadata}
-    )
+    document = {"id": identity, "title": title or None, "text": text}
+    # What a line does not say must not take away what the server has.
+    return orjson.dumps({**document, "metadata": metadata} if metadata else document)
 
 
 def _mistake(path: Path, number: int, what: str) -> InvalidInputError:

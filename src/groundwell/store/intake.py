@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
@@ -21,6 +21,7 @@ from groundwell.domain.errors import ConflictError, UnavailableError
 from groundwell.store.database import Row
 
 _ROUNDS = 5
+_OWN_ATTRIBUTES = ("document_id", "filename", "uploaded_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class NewDocument:
 
     `id` is the client's choice. `key` names the place that the bytes came from: new bytes of the
     same key are a new version. Without either, the bytes themselves are the identity. `text` is
-    set when there is nothing to parse.
+    set when there is nothing to parse. `title` and `metadata` are None where nothing is said.
     """
 
     filename: str
@@ -41,7 +42,7 @@ class NewDocument:
     title: str | None = None
     blob_key: str | None = None
     text: str | None = None
-    metadata: Metadata = field(default_factory=dict)
+    metadata: Metadata | None = None
 
     @property
     def identity(self) -> str:
@@ -70,7 +71,9 @@ class _Known:
     status: DocumentStatus
     version: int
     sha256: bytes
+    title: str | None
     metadata: Metadata
+    attributes: Metadata
 
 
 async def accept_documents(
@@ -81,8 +84,9 @@ async def accept_documents(
 ) -> list[Accepted]:
     """Record documents in the caller's transaction, one answer for each, in order.
 
-    The same bytes of a known document change nothing, unless it had failed: then it is tried
-    again. Ids and identities must be distinct within one call.
+    The same bytes of a known document change its title and metadata, where these are given, and
+    nothing else, unless it had failed: then it is tried again. Ids and identities must be
+    distinct within one call.
     """
     answers: dict[int, Accepted] = {}
     for _ in range(_ROUNDS):
@@ -132,7 +136,8 @@ async def _find_known(
 ) -> _KnownDocuments:
     cursor = await connection.execute(
         """
-        SELECT d.uid, d.id, d.s3_key, d.status, d.version, v.sha256, v.metadata
+        SELECT d.uid, d.id, d.s3_key, d.status, d.version, v.sha256, v.given_title,
+               v.metadata, v.attributes
         FROM documents d
         JOIN document_versions v ON v.document_uid = d.uid AND v.number = d.version
         WHERE d.collection_id = %s AND (d.id = ANY(%s) OR d.s3_key = ANY(%s)
@@ -148,7 +153,7 @@ async def _find_known(
     )
     return _KnownDocuments(
         [
-            _Known(r[0], r[1], r[2], DocumentStatus(r[3]), r[4], r[5], r[6])
+            _Known(r[0], r[1], r[2], DocumentStatus(r[3]), r[4], r[5], r[6], r[7], r[8])
             for r in await cursor.fetchall()
         ]
     )
@@ -158,8 +163,8 @@ async def _accept_known(
     connection: AsyncConnection[Row], tenant: TenantId, known: _Known, document: NewDocument
 ) -> Accepted:
     is_same = known.sha256 == document.sha256
-    if is_same and document.metadata and document.metadata != known.metadata:
-        await _replace_metadata(connection, known, document)
+    if is_same:
+        await _describe_anew(connection, known, document)
     if is_same and known.status != DocumentStatus.FAILED:
         return Accepted(DocumentUid(known.uid), known.id, known.status, known.version, False)
     version = known.version if is_same else known.version + 1
@@ -174,20 +179,26 @@ async def _accept_known(
     return Accepted(DocumentUid(known.uid), known.id, DocumentStatus.PENDING, version, True)
 
 
-async def _replace_metadata(
+async def _describe_anew(
     connection: AsyncConnection[Row], known: _Known, document: NewDocument
 ) -> None:
-    """New metadata for the same bytes: at once where they are searchable, else with them."""
-    values = (Jsonb(document.metadata), Jsonb(_attributes(known.id, document)), known.uid)
+    """Another title or metadata: at once where the bytes are searchable, else with their text."""
+    title = known.title if document.title is None else document.title
+    metadata = known.metadata if document.metadata is None else document.metadata
+    if (title, metadata) == (known.title, known.metadata):
+        return
+    # The file is the old one, so what the system says of it stays.
+    own = {name: known.attributes[name] for name in _OWN_ATTRIBUTES}
+    values = (title, Jsonb(metadata), Jsonb({**metadata, **own}), known.uid)
     await connection.execute(
-        "UPDATE document_versions SET metadata = %s, attributes = %s"
+        "UPDATE document_versions SET given_title = %s, metadata = %s, attributes = %s"
         " WHERE document_uid = %s AND number = %s",
         (*values, known.version),
     )
     if known.status == DocumentStatus.COMPLETE:
         await connection.execute(
-            "UPDATE documents SET metadata = %s, attributes = %s, updated_at = now()"
-            " WHERE uid = %s",
+            "UPDATE documents SET title = coalesce(%s, title), metadata = %s, attributes = %s,"
+            " updated_at = now() WHERE uid = %s",
             values,
         )
 
@@ -236,14 +247,14 @@ def _row(
         document.title,
         document.media_type,
         document.file_size,
-        Jsonb(document.metadata),
+        Jsonb(document.metadata or {}),
         Jsonb(_attributes(identity, document)),
     )
 
 
 def _attributes(document_id: str, document: NewDocument) -> Metadata:
     return {
-        **document.metadata,
+        **(document.metadata or {}),
         "document_id": document_id,
         "filename": document.filename,
         "uploaded_at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -272,7 +283,7 @@ async def _insert_version(
                     document.media_type,
                     document.file_size,
                     document.title,
-                    Jsonb(document.metadata),
+                    Jsonb(document.metadata or {}),
                     Jsonb(_attributes(identity, document)),
                     document.text,
                 )

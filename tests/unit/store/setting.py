@@ -122,7 +122,7 @@ async def put(
     """Hand texts in, by id, and make them searchable."""
     attributes = metadata or {}
     documents = [
-        new_document(text, id=key, metadata=attributes.get(key, {})) for key, text in texts.items()
+        new_document(text, id=key, metadata=attributes.get(key)) for key, text in texts.items()
     ]
     accepted = await accept(shelf, *documents)
     await swap(shelf, [indexed(work) for work in await works(shelf, accepted)])

@@ -2,10 +2,20 @@ from __future__ import annotations
 
 import asyncio
 from hashlib import sha256
+from typing import Any
 
 import psycopg
 import pytest
-from tests.unit.store.setting import Shelf, accept, make_shelf, new_document, put, works
+from tests.unit.store.setting import (
+    Shelf,
+    accept,
+    indexed,
+    make_shelf,
+    new_document,
+    put,
+    swap,
+    works,
+)
 
 from groundwell.domain.documents import DocumentStatus
 from groundwell.domain.errors import ConflictError
@@ -132,6 +142,47 @@ async def test_new_metadata_of_the_same_bytes_is_taken_over_at_once(shelf: Shelf
         ((attributes,),) = await cursor.fetchall()
     assert document.metadata == {"year": 2021}
     assert (attributes["year"], attributes["document_id"]) == (2021, "a")
+
+
+async def test_a_new_title_of_the_same_bytes_leaves_the_rest_as_it_is(shelf: Shelf):
+    (first,) = await put(shelf, {"a": "Hello."}, {"a": {"year": 2020}})
+    before = await described(shelf)
+    (again,) = await accept(
+        shelf, new_document("Hello.", id="a", title="Greeting", filename="other.txt")
+    )
+    assert (again.uid, again.version, again.has_work) == (first.uid, 1, False)
+    after = await described(shelf)
+    assert after == ("Greeting", *before[1:])
+    await accept(shelf, new_document("Hello.", id="a"))
+    assert await described(shelf) == after
+
+
+async def test_only_metadata_that_are_given_replace_the_old_ones(shelf: Shelf):
+    await put(shelf, {"a": "Hello."}, {"a": {"year": 2020}})
+    await accept(shelf, new_document("Hello.", id="a", metadata={"kind": "letter"}))
+    _, metadata, attributes, _ = await described(shelf)
+    assert metadata == {"kind": "letter"}
+    assert set(attributes) == {"kind", "document_id", "filename", "uploaded_at"}
+    await accept(shelf, new_document("Hello.", id="a", metadata={}))
+    assert (await described(shelf))[1] == {}
+
+
+async def test_a_title_sent_again_while_the_bytes_are_indexed_comes_with_them(shelf: Shelf):
+    accepted = await accept(shelf, new_document("Hello.", id="a", title="First"))
+    (again,) = await accept(shelf, new_document("Hello.", id="a", title="Second"))
+    assert not again.has_work
+    await swap(shelf, [indexed(work) for work in await works(shelf, accepted)])
+    assert (await described(shelf))[0] == "Second"
+
+
+async def described(shelf: Shelf) -> tuple[Any, ...]:
+    """Title, metadata, attributes and file name of the only document."""
+    async with shelf.database.transaction(shelf.tenant) as connection:
+        cursor = await connection.execute(
+            "SELECT title, metadata, attributes, filename FROM documents"
+        )
+        (row,) = await cursor.fetchall()
+    return row
 
 
 async def test_a_batch_is_accepted_in_whole_or_not_at_all(shelf: Shelf):

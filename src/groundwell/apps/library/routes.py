@@ -26,8 +26,10 @@ from groundwell.apps.library.schemas import (
 from groundwell.apps.library.uploads import Upload, accept_batch, accept_upload
 from groundwell.domain.documents import DEFAULT_COLLECTION, DocumentStatus
 from groundwell.domain.errors import InvalidInputError
+from groundwell.domain.identity import Principal
 from groundwell.store.intake import Accepted
 from groundwell.web.deps import App, Reader, Writer
+from groundwell.web.errors import UnsupportedMediaTypeError
 from groundwell.web.fields import CollectionName
 from groundwell.web.json_body import StrictJsonRoute, read_json
 from groundwell.web.streaming import Event, event_stream
@@ -40,11 +42,25 @@ InCollection = Annotated[
 ]
 
 
+async def _form_writer(request: Request, caller: Writer) -> Principal:
+    """A writer whose request is a form; anything else would seem to lack all its fields."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "multipart/form-data":
+        raise UnsupportedMediaTypeError(
+            "Send the file as multipart/form-data, in a part named file. Texts as JSON belong to "
+            "/api/v1/documents/batch."
+        )
+    return caller
+
+
+FormWriter = Annotated[Principal, Depends(_form_writer)]
+
+
 @router.post("", status_code=202, summary="Upload a file")
 async def upload_document(
     request: Request,
     app: App,
-    caller: Writer,
+    caller: FormWriter,
     file: Annotated[UploadFile, File(description="PDF, DOCX, PPTX, XLSX, HTML, MD, CSV or TXT.")],
     response: Response,
     collection: Annotated[CollectionName, Form()] = DEFAULT_COLLECTION,
@@ -55,9 +71,10 @@ async def upload_document(
 ) -> AcceptedOut:
     """Store a file and index it in the background.
 
-    The answer comes when the file is safe. The same bytes again are the same document (200). New
-    bytes under the same `document_id`, or the same `key` (where the file came from), are a new
-    version that replaces the old one at once when it is ready.
+    The answer comes when the file is safe. The same bytes again are the same document (200); a
+    title or metadata sent with them replace what it had. New bytes under the same `document_id`,
+    or the same `key` (where the file came from), are a new version that replaces the old one at
+    once when it is ready.
     """
     for value in (document_id, key, title):
         _refuse_nul(value)
@@ -169,9 +186,9 @@ async def delete_document(
 _METADATA: TypeAdapter[dict[str, JsonValue]] = TypeAdapter(dict[str, JsonValue])
 
 
-def _read_metadata(text: str | None) -> Mapping[str, JsonValue]:
+def _read_metadata(text: str | None) -> Mapping[str, JsonValue] | None:
     if not text:
-        return {}
+        return None
     try:
         return _METADATA.validate_python(read_json(text.encode()))
     except (json.JSONDecodeError, ValidationError, UnicodeEncodeError) as error:

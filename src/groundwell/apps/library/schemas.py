@@ -65,7 +65,7 @@ class CollectionList(BaseModel):
 
 
 class AcceptedOut(BaseModel):
-    """A document that was taken in. `is_new_work` is false when nothing has changed."""
+    """A document that was taken in. `is_new_work` is false when there is nothing to index."""
 
     document_id: str
     status: str

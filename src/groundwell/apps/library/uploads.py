@@ -8,7 +8,7 @@ import os
 import shutil
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
@@ -37,7 +37,7 @@ class Upload:
     id: str | None = None
     key: str | None = None
     title: str | None = None
-    metadata: Metadata = field(default_factory=dict)
+    metadata: Metadata | None = None
 
 
 async def accept_upload(services: Services, tenant: TenantId, upload: Upload) -> Accepted:
@@ -45,7 +45,7 @@ async def accept_upload(services: Services, tenant: TenantId, upload: Upload) ->
 
     Raises UnsupportedTypeError, DocumentError for an empty file, TooLargeError.
     """
-    check_metadata(upload.metadata)
+    check_metadata(upload.metadata or {})
     filename = clean_filename(upload.filename)
     with TemporaryDirectory(prefix="groundwell-") as folder:
         path = Path(folder) / "upload"
@@ -155,5 +155,5 @@ def _text_document(item: BatchDocument) -> NewDocument:
         id=item.id,
         title=item.title or None,
         text=text,
-        metadata=item.metadata,
+        metadata=item.metadata if "metadata" in item.model_fields_set else None,
     )
