@@ -40,6 +40,19 @@ async def test_lines_are_taken_and_blank_ones_skipped(tenant: Tenant) -> None:
     assert len(response.json()["documents"]) == 2
 
 
+async def test_metadata_that_a_text_leaves_out_stay_and_empty_ones_remove_them(
+    tenant: Tenant,
+) -> None:
+    text = {"id": "a", "text": "I am a."}
+    await send(tenant, [{**text, "metadata": {"year": 2020}}])
+    await finished(tenant, "a")
+    for given, kept in (({}, {"year": 2020}), ({"metadata": {}}, {})):
+        response = await send(tenant, [{**text, **given}])
+        (answer,) = response.json()["documents"]
+        assert (answer["version"], answer["is_new_work"]) == (1, False)
+        assert (await finished(tenant, "a"))["metadata"] == kept
+
+
 async def test_an_empty_batch_is_nothing_to_do(tenant: Tenant) -> None:
     assert (await send(tenant, [])).json() == {"documents": []}
 

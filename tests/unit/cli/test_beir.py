@@ -29,6 +29,11 @@ def test_documents_come_in_the_form_that_the_server_takes(tmp_path: Path) -> Non
     ]
 
 
+def test_a_line_without_metadata_says_nothing_about_them(tmp_path: Path) -> None:
+    write_corpus(tmp_path, {"_id": "7", "text": "Seven."})
+    assert documents(tmp_path) == [{"id": "7", "title": None, "text": "Seven."}]
+
+
 def test_a_large_corpus_is_cut_into_batches_without_loss(tmp_path: Path) -> None:
     write_corpus(tmp_path, *({"_id": str(n), "text": f"Text {n}."} for n in range(1201)))
     sizes = [count for _, count in read_batches(tmp_path)]
