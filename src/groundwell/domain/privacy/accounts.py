@@ -77,7 +77,9 @@ _VERSION = re.compile(
     r"(?:version|release|build|firmware|section|chapter|v)\.?\s?\Z", re.IGNORECASE
 )
 _VERSION_CHARACTERS = 12
-_IPV6 = re.compile(r"(?<![\w:.])[0-9A-Fa-f:]{6,39}(?::\d{1,3}(?:\.\d{1,3}){3})?(?![\w:])", re.ASCII)
+_IPV6 = re.compile(
+    r"(?<![\w:.])[0-9A-Fa-f:]{6,39}(?::\d{1,3}(?:\.\d{1,3}){3})?(?![\w:]|\.\d)", re.ASCII
+)
 _LEAST_COLONS = 2
 
 
@@ -113,12 +115,12 @@ def find_cards(text: str) -> Iterator[Span]:
 
 def find_ips(text: str) -> Iterator[Span]:
     """IP addresses of both versions. Four numbers after a word such as "version" are none."""
+    for match in _IPV6.finditer(text):
+        if match.group().count(":") >= _LEAST_COLONS and _is_ipv6(match.group()):
+            yield Span(PersonalData.IP, *match.span())
     for match in _IPV4.finditer(text):
         before = text[max(0, match.start() - _VERSION_CHARACTERS) : match.start()]
         if not _VERSION.search(before):
-            yield Span(PersonalData.IP, *match.span())
-    for match in _IPV6.finditer(text):
-        if match.group().count(":") >= _LEAST_COLONS and _is_ipv6(match.group()):
             yield Span(PersonalData.IP, *match.span())
 
 

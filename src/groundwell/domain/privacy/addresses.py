@@ -17,6 +17,7 @@ _STATES = (
 )
 _POSTCODE = r"(?:[A-Z]{1,2}\d[A-Z\d]?\ ?\d(?!LB)[ABD-HJLNP-UW-Z]{2})"
 _WORD = r"[A-ZÀ-ÞŁŚŻ][\w'’.-]{0,40}"
+_PLACE = r"[A-ZÀ-ÞŁŚŻ](?:[^\W\d_]|['’.-]){0,40}(?!\d)"
 _NUMBER = r"\d{1,5}(?:[-/]\d{1,4})?[A-Za-z]?"
 
 _SURE = (
@@ -26,8 +27,10 @@ _UNSURE = (
     "Drive|Dr|Court|Ct|Way|Place|Pl|Square|Sq|Close|Circle|Cir|Row|Mews|Gardens|Grove|Hill|Park"
     "|Trail|Loop|Walk|Green|Quay|Wharf|Rise|View"
 )
+# Belongs to an abbreviation, ends the sentence after a whole word.
+_FULL_STOP = r"(?:(?<=\b\w\w)\.|(?<=Ave)\.|(?<=Blvd)\.|(?<=Hwy)\.|(?<=Pkwy)\.|(?<=Cir)\.)?"
 _UNIT = r"(?:,?\ (?:Apt|Apartment|Suite|Ste|Unit|Flat|Floor|\#)\.?\ ?\#?\w{1,6})"
-_TOWN = rf"(?:,\ ?{_WORD}(?:\ {_WORD}){{0,2}})"
+_TOWN = rf"(?:,\ ?{_PLACE}(?:\ {_PLACE}){{0,2}})"
 _ZIP = rf"(?:,?\ (?:(?:{_STATES})\ \d{{5}}(?:-\d{{4}})?|{_POSTCODE}|\d{{5}}(?!\d)))"
 _FRONT = rf"""
     (?: (?:Flat|Apt|Apartment|Unit|Suite)\ \w{{1,4}},\ )?
@@ -37,15 +40,15 @@ _FRONT = rf"""
 """
 _ENGLISH = re.compile(
     rf"""{_FRONT} (?:
-        (?:{_SURE})\b\.? {_UNIT}? {_TOWN}? {_ZIP}?
-      | (?:{_UNSURE})\b\.? (?: {_UNIT} {_TOWN}? {_ZIP}? | {_TOWN} {_ZIP}? | {_ZIP} )
+        (?:{_SURE})\b{_FULL_STOP} (?:\ [NS]?[EW]\b|\ [NS]\b)? {_UNIT}? {_TOWN}? {_ZIP}?
+      | (?:{_UNSURE})\b{_FULL_STOP} (?: {_UNIT} {_TOWN}? {_ZIP}? | {_TOWN} {_ZIP}? | {_ZIP} )
     )""",
     re.VERBOSE,
 )
 _ANNOUNCED = re.compile(
     rf"""(?: \b(?i:address|lives?|living|lived|moved\ to|deliver\ to|ship\ to|send\ .{{1,20}}\ to
         |home|located|house|meet .{{0,12}})\b (?i:\ is|\ at|:|\ me\ at){{0,2}} ,?\ )
-    (?P<address> {_FRONT} (?:{_UNSURE})\b\.? )""",
+    (?P<address> {_FRONT} (?:{_UNSURE})\b{_FULL_STOP} )""",
     re.VERBOSE,
 )
 _LOWER_CASE = re.compile(

@@ -41,6 +41,8 @@ _ALSO_WORDS = _words(
     robin english french german irish scott said so an in on do no
     """
 )
+_LETTERS = re.compile(r"[^\W\d_]+")
+_JOINED = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*")
 _SENTENCE_START = re.compile(r"(?:\A|[.!?:;\n\"“(\[•*]|(?:^|\n)\s*[-–])\s*\Z")
 
 
@@ -66,18 +68,27 @@ def find_names(text: str, names: Sequence[str]) -> Iterator[Span]:
         return
     folded = _folded(text)
     wholes = {_folded(name) for name in names}
-    parts = {part for whole in wholes for part in re.findall(r"[^\W\d_]+", whole)} - _PARTICLES
-    several = sorted((w for w in wholes if not w.isalpha()), key=len, reverse=True)
-    for whole in several:
-        for match in re.finditer(rf"(?<!\w){_spaced(whole)}(?!\w)", folded):
+    for whole in sorted(wholes, key=len, reverse=True):
+        for match in re.finditer(_pattern_of_whole(whole), folded):
             yield Span(PersonalData.NAME, *match.span())
-    for match in re.finditer(r"[^\W\d_]+", folded):
-        if match.group() in parts and _is_written_as_name(text, match.span()):
-            yield Span(PersonalData.NAME, *match.span())
+    parts = {part for whole in wholes for part in _parts(whole)} - _PARTICLES
+    for word in _JOINED.finditer(folded):
+        joined = [word] if word.group() in parts else _LETTERS.finditer(folded, *word.span())
+        for match in joined:
+            if match.group() in parts and _is_written_as_name(text, match.span()):
+                yield Span(PersonalData.NAME, *match.span())
 
 
-def _spaced(name: str) -> str:
-    return r"\s+".join(re.escape(part) for part in name.split())
+def _parts(name: str) -> set[str]:
+    return {*_JOINED.findall(name), *_LETTERS.findall(name)}
+
+
+def _pattern_of_whole(name: str) -> str:
+    """Several words in any case; a script without case and word boundaries anywhere in the text."""
+    several = r"\s+".join(re.escape(part) for part in name.split())
+    if name.upper() == name:
+        return several
+    return rf"(?<!\w){several}(?!\w)" if " " in name else r"(?!)"
 
 
 def _is_written_as_name(text: str, span: tuple[int, int]) -> bool:
@@ -97,5 +108,7 @@ def _folded(text: str) -> str:
 def _folded_character(character: str) -> str:
     if character.isascii():
         return character.lower()
+    if character == "’":
+        return "'"
     base = unicodedata.normalize("NFD", character)[0].casefold()
     return base if len(base) == 1 else character

@@ -18,7 +18,7 @@ _END = r"(?!\w|[.,:/-]\d)"
 _GAP = r"(?:\ ?[.\-/]\ ?|\ ?\(\ ?|\ ?\)\ ?[-/]?\ ?|\ )"
 
 _INTERNATIONAL = re.compile(
-    rf"{_START}\(?(?:\+\ ?|00\ ?)[1-9]\d{{0,3}}\)?(?:{_GAP}?\d){{4,16}}{_END}", re.ASCII
+    rf"{_START}\(?(?:\+\ ?|(?<!\d\ )00\ ?)[1-9]\d{{0,3}}\)?(?:{_GAP}?\d){{4,16}}{_END}", re.ASCII
 )
 _TRUNK = re.compile(rf"{_START}\(?0[1-9]\d{{0,4}}\)?(?:{_GAP}?\d){{4,12}}{_END}", re.ASCII)
 _NORTH_AMERICAN = re.compile(
