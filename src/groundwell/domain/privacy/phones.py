@@ -30,7 +30,8 @@ _NORTH_AMERICAN = re.compile(
 _AFTER_A_WORD = re.compile(
     rf"""(?<!\w)
     (?: (?: tele?phone | phone | tel | mobile | cell | cellphone | whats\ ?app | fax | telefon
-          | handy | tlf | téléphone | tél | portable | móvil | teléfono | cellulare | telefono | mobil )
+          | handy | tlf
+          | téléphone | tél | portable | móvil | teléfono | cellulare | telefono | mobil )
         (?: \ (?:number|no|nr|is|at|nummer|numero|número) ){{0,2}}
       | (?: call | text | ring | phone | reach | message | ruf | rufen ) \ (?: me | us | him | her
           | them | mich ) (?: \ (?:back|up|today|tomorrow|tonight|later|anytime|any\ time) )?
