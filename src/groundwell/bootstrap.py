@@ -32,6 +32,7 @@ from groundwell.ports.blob_store import BlobStore
 from groundwell.ports.embedder import Embedder
 from groundwell.ports.language_model import LanguageModel
 from groundwell.ports.reranker import Reranker
+from groundwell.retrieval.rank_texts import TextRanker
 from groundwell.retrieval.retrieve import RetrievalOptions, Retriever
 from groundwell.services import AnswerDefaults, Limits, Services
 from groundwell.settings import Settings
@@ -63,6 +64,7 @@ async def open_services(settings: Settings, *, for_worker: bool = False) -> Asyn
         blobs = _make_blobs(settings)
         jobs = ProcrastinateJobEngine(url, app_options(), concurrency=settings.worker_jobs)
         ingestor = Ingestor(database, space, embedder, _make_parser(settings), blobs, jobs)
+        reranker = _make_reranker(settings, database, space, embedder)
         language_model = _make_language_model(settings)
         if language_model is not None:
             stack.push_async_callback(language_model.close)
@@ -70,7 +72,8 @@ async def open_services(settings: Settings, *, for_worker: bool = False) -> Asyn
             database=database,
             blobs=blobs,
             embedder=embedder,
-            retriever=_make_retriever(settings, database, space, embedder),
+            retriever=_make_retriever(settings, database, space, embedder, reranker),
+            ranker=TextRanker(embedder, space.centre, reranker),
             answerer=Answerer(embedder, language_model),
             ingestion=IngestionJobs(database, jobs, ingestor),
             jobs=jobs,
@@ -150,14 +153,17 @@ async def _measure_centre(embedder: Embedder) -> Floats:
 
 
 def _make_retriever(
-    settings: Settings, database: Database, space: EmbeddingSpace, embedder: Embedder
+    settings: Settings,
+    database: Database,
+    space: EmbeddingSpace,
+    embedder: Embedder,
+    reranker: Reranker | None,
 ) -> Retriever:
-    can_rerank = settings.rerank and embedder.has_token_vectors
     return Retriever(
         database,
         PostgresSearchIndex(database, space),
         embedder,
-        _make_reranker(settings, database, space) if can_rerank else None,
+        reranker,
         RetrievalOptions(
             dense_weight=settings.dense_weight,
             keyword_weight=1 - settings.dense_weight,
@@ -168,7 +174,11 @@ def _make_retriever(
     )
 
 
-def _make_reranker(settings: Settings, database: Database, space: EmbeddingSpace) -> Reranker:
+def _make_reranker(
+    settings: Settings, database: Database, space: EmbeddingSpace, embedder: Embedder
+) -> Reranker | None:
+    if not (settings.rerank and embedder.has_token_vectors):
+        return None
     memory_bytes = settings.token_memory_mb * _MEBIBYTE
     return LateInteractionReranker(database, space, memory_bytes=memory_bytes)
 

@@ -12,6 +12,7 @@ from starlette.types import Scope
 from groundwell import __version__
 from groundwell.apps.ask import conversation_routes
 from groundwell.apps.ask import routes as ask_routes
+from groundwell.apps.context import routes as context_routes
 from groundwell.apps.health import routes as health_routes
 from groundwell.apps.library import collection_routes
 from groundwell.apps.library import routes as library_routes
@@ -63,6 +64,7 @@ def create_app(opening: AbstractAsyncContextManager[Services]) -> FastAPI:
     app.add_middleware(RequestGuard, authenticator=_authenticator, limits=_limits)
     app.include_router(health_routes.router)
     app.include_router(search_routes.router)
+    app.include_router(context_routes.router)
     app.include_router(ask_routes.router)
     # Twice: under the product's own prefix, and at the short addresses of older clients.
     for prefix in ("/api/v1", ""):

@@ -13,6 +13,7 @@ from groundwell.ingestion.jobs import IngestionJobs
 from groundwell.ports.blob_store import BlobStore
 from groundwell.ports.embedder import Embedder
 from groundwell.ports.job_engine import JobEngine
+from groundwell.retrieval.rank_texts import TextRanker
 from groundwell.retrieval.retrieve import Retriever
 from groundwell.store.database import Database
 
@@ -43,6 +44,7 @@ class Services:
     blobs: BlobStore
     embedder: Embedder
     retriever: Retriever
+    ranker: TextRanker
     answerer: Answerer
     ingestion: IngestionJobs
     jobs: JobEngine

@@ -39,6 +39,14 @@ def operations(app: FastAPI) -> Iterator[Operation]:
 # The least body with which an operation that takes one does its work.
 BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/search": {"json": {"query": "anything"}},
+    "POST /api/v1/embeddings/generate": {
+        "json": {"text": "anything", "user_id": "ann", "content_type": "goal"}
+    },
+    "POST /api/v1/search/hybrid": {"json": {"query": "anything", "user_id": "ann"}},
+    "POST /api/v1/rerank": {
+        "json": {"query": "anything", "candidates": ["something"], "user_id": "ann"}
+    },
+    "POST /api/v1/rag/query": {"json": {"query": "anything", "user_id": "ann"}},
     "POST /api/v1/ask": {"json": {"query": "anything"}},
     "POST /query": {"json": {"query": "anything", "stream": False}},
     "POST /api/v1/documents": {"files": {"file": ("a.txt", b"Some text.")}},

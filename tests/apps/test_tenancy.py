@@ -16,6 +16,9 @@ SECRET = "The launch code of the submarine is marzipan."
 # What a reader may do although it is a POST: it asks, and keeps its own conversations.
 READING_POSTS = {
     "POST /api/v1/search",
+    "POST /api/v1/search/hybrid",
+    "POST /api/v1/rerank",
+    "POST /api/v1/rag/query",
     "POST /api/v1/ask",
     "POST /query",
     "POST /conversations",

@@ -9,6 +9,10 @@ from enum import StrEnum
 from typing import NewType, TypeAlias
 from uuid import UUID
 
+import orjson
+
+from groundwell.domain.errors import InvalidInputError
+
 TenantId = NewType("TenantId", UUID)
 CollectionId = NewType("CollectionId", UUID)
 DocumentUid = NewType("DocumentUid", UUID)
@@ -21,6 +25,15 @@ JsonValue: TypeAlias = (
 Metadata: TypeAlias = Mapping[str, JsonValue]
 
 DEFAULT_COLLECTION = "default"
+_METADATA_BYTES = 16 << 10
+
+
+def check_metadata(metadata: Metadata) -> None:
+    """Raise InvalidInputError when metadata is larger than filters and results can bear."""
+    if len(orjson.dumps(metadata, default=dict)) > _METADATA_BYTES:
+        raise InvalidInputError(
+            f"Metadata may take {_METADATA_BYTES} bytes as JSON at most.", code="metadata_too_large"
+        )
 
 
 class DocumentStatus(StrEnum):

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from groundwell.domain.analysis import analyse
@@ -22,6 +20,7 @@ from groundwell.domain.search import (
     SearchResult,
     SearchType,
 )
+from groundwell.domain.timing import StageClock
 from groundwell.ports.embedder import Embedder
 from groundwell.ports.reranker import Candidate, Reranker
 from groundwell.ports.search_index import SearchIndex
@@ -74,7 +73,7 @@ class Retriever:
         search goes on without it and says so in `degraded`. Raises NotFoundError for an unknown
         collection.
         """
-        clock = _Clock()
+        clock = StageClock()
         degraded: list[str] = []
         with clock.stage("embed"):
             query = await self._analyse(request, degraded)
@@ -209,23 +208,3 @@ def _result(
 def _note(degraded: list[str], part: str, error: GroundwellError) -> None:
     _log.warning("search goes on without the %s: %s", part, error.detail)
     degraded.append(part)
-
-
-class _Clock:
-    """Adds up how long stages take."""
-
-    def __init__(self) -> None:
-        self._start = time.perf_counter()
-        self._stages: dict[str, float] = {}
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self._stages[name] = (time.perf_counter() - start) * 1000
-
-    def timings(self) -> dict[str, float]:
-        total = (time.perf_counter() - self._start) * 1000
-        return {**self._stages, "total": total}

@@ -13,17 +13,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
-import orjson
-
 from groundwell.apps.library.schemas import BatchDocument
-from groundwell.domain.documents import Metadata, TenantId
+from groundwell.domain.documents import Metadata, TenantId, check_metadata
 from groundwell.domain.errors import InvalidInputError, TooLargeError
 from groundwell.services import Services
 from groundwell.store.blobs import lock_blob
 from groundwell.store.collections import ensure_collection
 from groundwell.store.intake import Accepted, NewDocument, accept_documents
 
-_METADATA_BYTES = 16 << 10
 _FILENAME_CHARACTERS = 255
 
 
@@ -104,14 +101,6 @@ def clean_filename(name: str) -> str:
     visible = "".join(c for c in plain if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co"))
     stem, extension = os.path.splitext(visible.strip())  # noqa: PTH122 - a name, not a path
     return (stem[: _FILENAME_CHARACTERS - len(extension[:20])] + extension[:20]) or "document"
-
-
-def check_metadata(metadata: Metadata) -> None:
-    """Raise InvalidInputError when metadata is larger than filters and results can bear."""
-    if len(orjson.dumps(metadata, default=dict)) > _METADATA_BYTES:
-        raise InvalidInputError(
-            f"Metadata may take {_METADATA_BYTES} bytes as JSON at most.", code="metadata_too_large"
-        )
 
 
 def _spool(source: BinaryIO, target: Path) -> tuple[bytes, int]:
