@@ -44,3 +44,22 @@ class WeightedTerm:
 
     term: str
     weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class IntentGuess:
+    """What kind of request a text is. `ranking`: every intent with its score, best first.
+
+    Scores are in [0, 1], each an intent's own, so they need not add up. `reason` names the cues
+    that spoke for the first one, in words.
+    """
+
+    intent: str
+    confidence: float
+    ranking: tuple[tuple[str, float], ...]
+    reason: str
+
+    @property
+    def margin(self) -> float:
+        """How far the first intent is ahead of the second."""
+        return self.confidence - (self.ranking[1][1] if len(self.ranking) > 1 else 0.0)
