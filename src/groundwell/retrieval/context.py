@@ -10,12 +10,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from groundwell.domain.analysis import analyse
 from groundwell.domain.chunks import Tokenizer
 from groundwell.domain.context import Context, ContextPassage, ContextSource
-from groundwell.domain.sentences import sentence_spans, trim
+from groundwell.domain.sentences import sentence_spans
 
 BUDGET_CHARS = 4000
 MAX_HEAD_CHARS = 160
@@ -159,10 +159,8 @@ class _Layout:
         end = min(sentence.end, sentence.start + room)
         # A script without spaces has no better place.
         last_space = max(text.rfind(space, sentence.start, end + 1) for space in " \n\t")
-        span = trim(text, sentence.start, last_space if last_space > sentence.start else end)
-        if span is None:
-            return False
-        cut = _Sentence(sentence.passage, 0, *span, sentence.terms, sentence.nearby)
+        shown = text[sentence.start : last_space if last_space > sentence.start else end].rstrip()
+        cut = replace(sentence, end=sentence.start + len(shown))
         self._chosen[sentence.passage] = [cut]
         return True
 

@@ -43,6 +43,7 @@ def test_a_long_query_is_cut_at_a_word():
     assert query.text == "squat depth"
     assert query.was_cut
     assert normalise_query("squat depth", 11).was_cut is False
+    assert normalise_query("squat depth matters", 11).text == "squat depth"
     assert normalise_query("a" * 50, 10).text == "a" * 10
 
 

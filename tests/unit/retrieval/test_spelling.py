@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping
 
 import pytest
@@ -59,6 +60,15 @@ async def test_a_misspelt_word_of_the_collection_is_put_right(
     corrector: SpellingCorrector, query: str, text: str
 ):
     assert (await corrector.correct(query, COLLECTION)).text == text
+
+
+async def test_many_queries_at_once_build_the_dictionary_once():
+    english = EnglishWords()
+    corrector = SpellingCorrector(english)
+    queries = ["protien", "cholestrol", "hypretrophy"]
+    corrected = await asyncio.gather(*(corrector.correct(q, COLLECTION) for q in queries))
+    assert [each.text for each in corrected] == ["protein", "cholesterol", "hypertrophy"]
+    assert english.has("protein")
 
 
 async def test_words_that_no_dictionary_has_are_found_by_the_terms_of_the_collection(

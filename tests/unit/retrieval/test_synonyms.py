@@ -47,6 +47,9 @@ def test_both_ways_joins_what_a_phrase_has_already():
     pack = parse_pack(text)
     assert found(pack, "press") == [("press", ["push", "OHP", "MP"])]
     assert found(pack, "push") == [("push", ["OHP"])]
+    circle = {"expansions": ["bb"], "both_ways": True}
+    pack = parse_pack(json.dumps({"aa": circle, "bb": ["AA"]}))
+    assert found(pack, "bb") == [("bb", ["AA"])]
 
 
 def test_phrases_that_lead_to_each_other_do_not_loop():
