@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from string import ascii_lowercase
 from typing import Protocol
 
@@ -32,6 +33,8 @@ MIN_FREQUENCY_UNSEEN = 1_000_000
 30,000 most common are."""
 MAX_WORDS = 64
 """Words of a query that are looked at: a longer text is no query that somebody typed."""
+MAX_MISSPELT = 8
+"""Words of a query that are put right; each asks the vocabulary for about 600 terms."""
 
 _QUOTED = re.compile(r"\"[^\"]*\"|“[^”]*”|„[^“”]*[“”]|«[^»]*»|`[^`]*`|(?<!\w)'[^']*'(?!\w)")
 _TOKEN = re.compile(r"\S+")
@@ -47,7 +50,7 @@ class Vocabulary(Protocol):
     async def frequencies(self, terms: Collection[str]) -> Mapping[str, int]:
         """In how many passages each of `terms` occurs; those that occur in none are left out.
 
-        Terms are analysed ones. A call names up to some thousand of them.
+        Terms are analysed ones. A call names up to about 5,000 of them.
         """
         ...
 
@@ -117,14 +120,16 @@ class SpellingCorrector:
         foreign = {word for word in words if word.terms and not self._is_english(word)}
         if len(foreign) > max(2, len(words) // 2):
             return CorrectedQuery(query, query)
-        candidates = {
-            word: list(self._candidates(word))
-            for word in unknown
-            if word in foreign and _is_plain(word)
-        }
-        wanted = {term for found in candidates.values() for each in found for term in each.terms}
+        misspelt = (word for word in unknown if word in foreign and _is_plain(word))
+        plain = list(islice(misspelt, MAX_MISSPELT))
+        english = {word: list(self._english_near(word)) for word in plain}
+        wanted = {term for word in plain for term in _edits(*word.terms)}
+        wanted |= {term for found in english.values() for each in found for term in each.terms}
         near = await vocabulary.frequencies(wanted) if wanted else {}
-        chosen = ((word, _best(word, found, near)) for word, found in candidates.items())
+        chosen = (
+            (word, _best(word, [*found, *_held_near(word, near)], near))
+            for word, found in english.items()
+        )
         return _replaced(
             query,
             [
@@ -137,17 +142,13 @@ class SpellingCorrector:
     def _is_english(self, word: _Word) -> bool:
         return self._english.has(_POSSESSIVE.sub("", word.lowered))
 
-    def _candidates(self, word: _Word) -> Iterator[_Candidate]:
-        """English words near by, and what one edit makes of the word's own term."""
+    def _english_near(self, word: _Word) -> Iterator[_Candidate]:
         lowered = word.lowered
         may_differ_twice = len(lowered) >= MIN_LETTERS_FOR_TWO_EDITS and not word.may_be_name
         limit = MAX_DISTANCE if may_differ_twice else 1
         for text, distance, frequency in self._english.near(lowered, limit):
             if is_likely_slip(lowered, text, distance):
                 yield _Candidate(text, distance, frequency, tuple(analyse(text)))
-        for text, term in _edited(lowered, word.terms):
-            if is_likely_slip(lowered, text, 1):
-                yield _Candidate(text, 1, 0, (term,))
 
 
 def _words_of(query: str) -> Iterator[_Word]:
@@ -210,19 +211,21 @@ def _without_doubles(word: str) -> str:
     return _DOUBLE.sub(r"\1", word)
 
 
-def _edited(word: str, terms: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Words whose term is one edit from the word's own, with that term.
+def _held_near(word: _Word, held: Mapping[str, int]) -> Iterator[_Candidate]:
+    """Words of the collection whose term is one edit from the word's own.
 
     The collection knows terms, not words: the edited term gets back the ending that the stemmer
     took, and counts only if the analyser then takes it off again.
     """
-    (term,) = terms
-    kept = _common_prefix(word, term)
-    lost, changed = word[kept:], term[kept:]
+    (term,) = word.terms
+    kept = _common_prefix(word.lowered, term)
+    lost, changed = word.lowered[kept:], term[kept:]
     for edited in _edits(term):
+        if edited not in held:
+            continue
         text = edited.removesuffix(changed) + lost if edited.endswith(changed) else edited
-        if len(edited) >= MIN_LETTERS - 1 and analyse(text) == [edited]:
-            yield text, edited
+        if analyse(text) == [edited] and is_likely_slip(word.lowered, text, 1):
+            yield _Candidate(text, 1, 0, (edited,))
 
 
 def _common_prefix(first: str, second: str) -> int:

@@ -159,6 +159,14 @@ async def test_a_query_of_known_words_asks_the_vocabulary_once(corrector: Spelli
     assert max(vocabulary.calls) < 3000
 
 
+async def test_no_more_than_eight_words_are_put_right(corrector: SpellingCorrector):
+    vocabulary = CountingVocabulary()
+    query = "the protien " * 10 + "of protein " * 12
+    corrected = await corrector.correct(query, vocabulary)
+    assert len(corrected.corrections) == 8
+    assert max(vocabulary.calls) <= 5000
+
+
 async def test_a_query_without_words_asks_nothing(corrector: SpellingCorrector):
     vocabulary = CountingVocabulary()
     await corrector.correct("5x5 ??", vocabulary)
