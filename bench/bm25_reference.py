@@ -14,6 +14,7 @@ import json
 import sys
 import time
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -46,12 +47,16 @@ class ExactIndex:
 
     def score(self, query: str, k1: float, b: float) -> NDArray[np.float64]:
         """BM25 of every document."""
+        return self.score_terms(Counter(analyse(query)), k1, b)
+
+    def score_terms(self, weights: Mapping[str, float], k1: float, b: float) -> NDArray[np.float64]:
+        """BM25 of every document for terms that count by their weights."""
         saturation = k1 * (1 - b + b * self.lengths / self.lengths.mean())
         scores = np.zeros(len(self.lengths))
-        for term, times in Counter(analyse(query)).items():
+        for term, weight in weights.items():
             if term in self.postings:
                 documents, counts = self.postings[term]
-                rarity = times * idf(len(self.lengths), len(documents))
+                rarity = weight * idf(len(self.lengths), len(documents))
                 scores[documents] += rarity * counts / (counts + saturation[documents])
         return scores
 
