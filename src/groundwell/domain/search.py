@@ -46,11 +46,15 @@ class IndexScope:
 
 @dataclass(frozen=True, slots=True)
 class AnalysedQuery:
-    """A query as both legs need it. `encoding` is None when no dense leg or reranker runs."""
+    """A query as both legs need it. `encoding` is None when no dense leg or reranker runs.
+
+    `term_rarity` is each term's inverse document frequency in the collection, once it is known.
+    """
 
     text: str
     terms: tuple[str, ...]
     encoding: Encoding | None
+    term_rarity: Mapping[str, float] = field(default_factory=dict)
 
 
 Scores: TypeAlias = dict[ChunkId, float]
@@ -59,10 +63,14 @@ Scores: TypeAlias = dict[ChunkId, float]
 
 @dataclass(frozen=True, slots=True)
 class LegScores:
-    """What the legs found, up to the depth asked for; empty for a leg that did not run."""
+    """What the legs found, up to the depth asked for; empty for a leg that did not run.
+
+    `term_rarity`: the inverse document frequency of the query's terms, from the keyword leg.
+    """
 
     dense: Scores
     keyword: Scores
+    term_rarity: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

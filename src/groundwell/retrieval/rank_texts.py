@@ -14,7 +14,7 @@ from groundwell.domain.analysis import analyse, telling_tokens
 from groundwell.domain.chunks import Bits, ChunkId, Encoding, Floats
 from groundwell.domain.documents import TenantId
 from groundwell.domain.errors import ProviderError, UnavailableError
-from groundwell.domain.late_interaction import centre_and_pack, prepare_query, score
+from groundwell.domain.late_interaction import centre_and_pack, prepare_query, score, token_weights
 from groundwell.domain.search import AnalysedQuery
 from groundwell.domain.timing import StageClock
 from groundwell.ports.embedder import Embedder
@@ -85,15 +85,17 @@ class TextRanker:
                 self._embedder.embed_query(query), self._embedder.embed_documents(texts)
             )
         with clock.stage("compare"):
-            return self._scores(texts, asked, encodings)
+            return self._scores(query, asked, texts, encodings)
 
     def _scores(
-        self, texts: Sequence[str], query: Encoding, encodings: Sequence[Encoding]
+        self, query: str, asked: Encoding, texts: Sequence[str], encodings: Sequence[Encoding]
     ) -> list[float]:
-        cosines = np.stack([encoding.vector for encoding in encodings]) @ query.vector
-        tokens = prepare_query(query.token_vectors, self._centre)
+        cosines = np.stack([encoding.vector for encoding in encodings]) @ asked.vector
+        # The candidates are no collection whose rare words could be known.
+        weights = token_weights(query, asked.token_spans, {})
+        tokens, weights = prepare_query(asked.token_vectors, self._centre, weights)
         bits = [self._bits(text, encoding) for text, encoding in zip(texts, encodings, strict=True)]
-        late = score(tokens, bits) / _PERFECT
+        late = score(tokens, weights, bits) / _PERFECT
         # A text without words has an embedding too, but one that says nothing.
         blended = np.where(np.isnan(late), cosines, (cosines + late) / 2)
         has_words = np.array([bool(text.strip()) for text in texts])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from groundwell.domain.analysis import analyse
 from groundwell.domain.chunks import ChunkId, Encoding
@@ -81,6 +81,7 @@ class Retriever:
             scope = IndexScope(request.tenant, request.collection, request.filter)
             depth = max(self._options.depth, request.limit)
             legs = await self._index.search(scope, query, request.search_type, depth)
+            query = replace(query, term_rarity=legs.term_rarity)
         fused = self._fuse(legs)
         with clock.stage("rerank"):
             reranked = await self._rerank(request, query, fused, degraded)

@@ -11,7 +11,7 @@ from psycopg import sql
 
 from groundwell.domain.chunks import Bits, ChunkId
 from groundwell.domain.documents import TenantId
-from groundwell.domain.late_interaction import prepare_query, score
+from groundwell.domain.late_interaction import prepare_query, score, token_weights
 from groundwell.domain.search import AnalysedQuery
 from groundwell.ports.reranker import Candidate
 from groundwell.store.database import Database
@@ -44,11 +44,13 @@ class LateInteractionReranker:
         """Score candidates; None for all of them when the query has no token vectors."""
         if not candidates or query.encoding is None:
             return [None] * len(candidates)
-        tokens = prepare_query(query.encoding.token_vectors, self._centre)
+        encoding = query.encoding
+        weights = token_weights(query.text, encoding.token_spans, query.term_rarity)
+        tokens, weights = prepare_query(encoding.token_vectors, self._centre, weights)
         identities = [candidate.chunk_id for candidate in candidates]
         bits = await self._bits(tenant, identities)
         nothing = np.empty((0, self._row_bytes), dtype=np.uint8)
-        scores = score(tokens, [bits.get(identity, nothing) for identity in identities])
+        scores = score(tokens, weights, [bits.get(identity, nothing) for identity in identities])
         return [None if math.isnan(value) else value for value in scores.tolist()]
 
     async def _bits(self, tenant: TenantId, chunks: Sequence[ChunkId]) -> dict[ChunkId, Bits]:

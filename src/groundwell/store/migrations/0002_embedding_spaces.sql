@@ -144,33 +144,41 @@ BEGIN
         vectors || '_exact');
 
     -- Both legs of a search in one round trip: the tenant and the question travel in one
-    -- statement. A leg whose question is NULL does not run.
+    -- statement. A leg whose question is NULL does not run. The keyword leg also tells how rare
+    -- each term of the question is in the collection (its IDF).
     EXECUTE format($sql$
         CREATE FUNCTION %1$I(
             tenant uuid, collection text, depth integer, filter jsonpath, query halfvec,
             terms text[], dimensions integer[], counts integer[],
             least_candidates integer, most_candidates integer
-        ) RETURNS TABLE (is_dense boolean, chunk_id text, score real)
+        ) RETURNS TABLE (kind text, key text, value real)
         LANGUAGE plpgsql SET search_path = groundwell, public, pg_temp
         -- Planning these statements anew for each search costs a fifth of the keyword leg.
         SET plan_cache_mode = force_generic_plan
         AS $body$
         DECLARE
             wanted uuid;
+            total bigint;
         BEGIN
             PERFORM set_config('groundwell.tenant', tenant::text, true);
-            SELECT c.id INTO wanted FROM collections c WHERE c.name = collection;
+            SELECT c.id, c.chunk_count INTO wanted, total
+            FROM collections c WHERE c.name = collection;
             IF NOT FOUND THEN
                 RAISE no_data_found USING MESSAGE = 'no such collection';
             END IF;
             IF query IS NOT NULL THEN
-                RETURN QUERY SELECT true, v.chunk_id::text, v.score
+                RETURN QUERY SELECT 'dense', v.chunk_id::text, v.score
                 FROM %2$I(wanted, query, depth, filter) AS v;
             END IF;
             IF terms IS NOT NULL THEN
-                RETURN QUERY SELECT false, k.chunk_id::text, k.score
+                RETURN QUERY SELECT 'keyword', k.chunk_id::text, k.score
                 FROM search_keyword(wanted, terms, dimensions, counts, depth, filter,
                                     least_candidates, most_candidates) AS k;
+                RETURN QUERY SELECT 'term', t.term,
+                    ln(1 + (total - least(coalesce(s.document_frequency, 0), total) + 0.5)
+                           / (coalesce(s.document_frequency, 0) + 0.5))::real
+                FROM unnest(terms) AS t (term)
+                LEFT JOIN term_statistics s ON s.collection_id = wanted AND s.term = t.term;
             END IF;
         END $body$;
         REVOKE ALL ON FUNCTION %1$I FROM PUBLIC;

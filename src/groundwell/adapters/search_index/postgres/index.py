@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from heapq import nlargest
 from operator import itemgetter
+from typing import cast
 
 import psycopg
 from pgvector import HalfVector
@@ -61,9 +62,13 @@ class PostgresSearchIndex:
             raise NotFoundError(
                 f"There is no collection '{scope.collection}'.", code="collection_not_found"
             ) from error
+        found: dict[str, dict[str, float]] = {"dense": {}, "keyword": {}, "term": {}}
+        for kind, key, value in rows:
+            found[kind][key] = value
         return LegScores(
-            dense=_best({chunk: score for is_dense, chunk, score in rows if is_dense}, depth),
-            keyword=_best({chunk: score for is_dense, chunk, score in rows if not is_dense}, depth),
+            dense=_best(cast("Scores", found["dense"]), depth),
+            keyword=_best(cast("Scores", found["keyword"]), depth),
+            term_rarity=found["term"],
         )
 
 
