@@ -16,7 +16,6 @@ from threadpoolctl import threadpool_limits
 from groundwell.adapters.blob_store.obstore import ObstoreBlobStore
 from groundwell.adapters.embedder.openai import OpenAIEmbedder
 from groundwell.adapters.embedder.openvino import OpenVinoEmbedder
-from groundwell.adapters.embedder.weights import find_model
 from groundwell.adapters.job_engine.procrastinate import ProcrastinateJobEngine
 from groundwell.adapters.language_model.openai import OpenAILanguageModel
 from groundwell.adapters.parser.detect import detect_file
@@ -25,6 +24,7 @@ from groundwell.adapters.parser.kreuzberg.tesseract import find_tesseract
 from groundwell.adapters.reranker.late_interaction import LateInteractionReranker
 from groundwell.adapters.search_index.postgres import PostgresSearchIndex
 from groundwell.domain.chunks import Floats
+from groundwell.encoders.weights import find_model
 from groundwell.generation.answer import Answerer
 from groundwell.ingestion.ingest import Ingestor
 from groundwell.ingestion.jobs import IngestionJobs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from threading import Event
@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from groundwell.adapters.embedder.openvino.lanes import Lanes
-from groundwell.adapters.embedder.openvino.tokenization import TokenizedText
 from groundwell.domain.chunks import Encoding
 from groundwell.domain.errors import ProviderError
+from groundwell.encoders.tokenization import TokenizedText
 
 PATIENCE_SECONDS = 20
 
@@ -33,6 +33,9 @@ class SlowRunner:
         if any(len(text.ids) == 13 for text in texts):
             raise RuntimeError("the kernel broke")
         return [Encoding(np.ones(1, np.float32), np.empty((0, 1), np.float32)) for _ in texts]
+
+    def run_short(self, texts: Sequence[TokenizedText]) -> Iterator[list[Encoding]]:
+        yield self.run(texts)
 
 
 def tokenize(texts: Sequence[str]) -> list[TokenizedText]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import struct
 import sys
 from pathlib import Path
@@ -11,108 +10,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from safetensors.numpy import save_file
-from tests.fakes.encoder_folder import HEADS, HIDDEN, LAYERS, WORDS, make_weights, write_encoder
+from tests.fakes.encoder_folder import HIDDEN, WORDS, write_encoder
+from tests.unit.encoders.forward_pass import hidden_states
 
 from groundwell.adapters.embedder.openvino import OpenVinoEmbedder
-from groundwell.adapters.embedder.openvino.graph import load_graph, ov
-from groundwell.adapters.embedder.openvino.inference import BATCH_TOKENS, cut_batches
+from groundwell.adapters.embedder.openvino.graph import load_graph
 from groundwell.adapters.embedder.openvino.recipe import read_recipe
-from groundwell.adapters.embedder.openvino.tensors import as_float32
-from groundwell.adapters.embedder.openvino.tokenization import TokenizedText
 from groundwell.domain.errors import StartupError, UnavailableError
-
-Array = NDArray[np.float32]
-
-
-def norm(x: Array, weights: dict[str, Array], name: str) -> Array:
-    centred = x - x.mean(-1, keepdims=True)
-    scaled = centred / np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-12)
-    return scaled * weights[name + ".weight"] + weights[name + ".bias"]
-
-
-def dense(x: Array, weights: dict[str, Array], name: str) -> Array:
-    return x @ weights[name + ".weight"].T + weights[name + ".bias"]
-
-
-def hidden_states(ids: list[int], weights: dict[str, Array], offset: int = 0) -> Array:
-    """One text through the encoder, in float32."""
-    x = weights["embeddings.word_embeddings.weight"][ids]
-    x = x + weights["embeddings.position_embeddings.weight"][offset : offset + len(ids)]
-    x = x + weights["embeddings.token_type_embeddings.weight"][0]
-    x = norm(x, weights, "embeddings.LayerNorm")
-    size = HIDDEN // HEADS
-    for layer in range(LAYERS):
-        name = f"encoder.layer.{layer}."
-        q, k, v = (
-            dense(x, weights, f"{name}attention.self.{part}").reshape(len(ids), HEADS, size)
-            for part in ("query", "key", "value")
-        )
-        scores = np.einsum("ihd,jhd->hij", q, k) / math.sqrt(size)
-        shares = np.exp(scores - scores.max(-1, keepdims=True))
-        shares /= shares.sum(-1, keepdims=True)
-        mixed = np.einsum("hij,jhd->ihd", shares, v).reshape(len(ids), HIDDEN)
-        mixed = dense(mixed, weights, name + "attention.output.dense")
-        x = norm(mixed + x, weights, name + "attention.output.LayerNorm")
-        inner = dense(x, weights, name + "intermediate.dense")
-        inner = inner * 0.5 * (1 + np.vectorize(math.erf)(inner / math.sqrt(2)))
-        x = norm(
-            dense(inner, weights, name + "output.dense") + x, weights, name + "output.LayerNorm"
-        )
-    return x.astype(np.float32)
+from groundwell.encoders.layout import lay_out
+from groundwell.encoders.runtime import open_core
 
 
 def ids_of(words: str) -> list[int]:
     return [2, *(WORDS.index(word) for word in words.split()), 3]
-
-
-def run_exactly(folder: Path, texts: list[list[int]]) -> tuple[Array, Array]:
-    """The compiled graph in float32, without tokenizer or lanes."""
-    core = ov.Core()
-    graph = load_graph(folder, read_recipe(folder), core)
-    compiled = core.compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    length = max(map(len, texts))
-    ids = np.array([text + [0] * (length - len(text)) for text in texts], np.int32)
-    mask = np.array([[1] * len(t) + [0] * (length - len(t)) for t in texts], np.float32)
-    outputs = compiled([ids, mask])
-    return outputs[0], outputs[1]
-
-
-@pytest.mark.parametrize("pooling", ["mean", "cls"])
-def test_graph_equals_the_forward_pass_in_numpy(tmp_path: Path, pooling: str):
-    folder = write_encoder(tmp_path, pooling=pooling)
-    texts = [ids_of("red fox"), ids_of("green blue fox red fox ##es"), [2, 3]]
-    vectors, states = run_exactly(folder, texts)
-    for row, text in enumerate(texts):
-        expected = hidden_states(text, make_weights())
-        pooled = expected.mean(0) if pooling == "mean" else expected[0]
-        np.testing.assert_allclose(states[row, : len(text)], expected, atol=2e-4)
-        np.testing.assert_allclose(vectors[row], pooled, atol=2e-4)
-
-
-def test_roberta_counts_positions_from_behind_the_padding(tmp_path: Path):
-    folder = write_encoder(tmp_path, model_type="roberta", pad_token_id=1)
-    _, states = run_exactly(folder, [ids_of("red fox")])
-    expected = hidden_states(ids_of("red fox"), make_weights(), offset=2)
-    np.testing.assert_allclose(states[0], expected, atol=2e-4)
-
-
-@pytest.mark.parametrize("prefix", ["bert.", "roberta."])
-def test_weights_are_found_below_a_prefix(tmp_path: Path, prefix: str):
-    folder = write_encoder(tmp_path)
-    prefixed = {prefix + name: tensor for name, tensor in make_weights().items()}
-    save_file(prefixed, folder / "model.safetensors")
-    _, states = run_exactly(folder, [ids_of("red fox")])
-    np.testing.assert_allclose(
-        states[0], hidden_states(ids_of("red fox"), make_weights()), atol=2e-4
-    )
-
-
-def test_half_precision_tensors_are_widened_exactly():
-    numbers = np.array([1.0, -2.5, 0.0], np.float32)
-    as_bfloat16 = (numbers.view(np.uint32) >> 16).astype(np.uint16)
-    assert as_float32(as_bfloat16).tolist() == numbers.tolist()
-    assert as_float32(numbers.astype(np.float16)).tolist() == numbers.tolist()
 
 
 def field(number: int, content: bytes | int) -> bytes:
@@ -130,7 +40,7 @@ def value_info(name: bytes, kind: int, dimensions: list[bytes]) -> bytes:
     return field(1, name) + field(2, tensor)
 
 
-def make_onnx(table: Array) -> bytes:
+def make_onnx(table: NDArray[np.float32]) -> bytes:
     """A model of one node: last_hidden_state = table[input_ids]."""
     rows, columns = table.shape
     initializer = field(1, rows) + field(1, columns) + field(2, 1) + field(8, b"table")
@@ -148,9 +58,37 @@ def test_onnx_is_read_where_there_are_no_safetensors(tmp_path: Path):
     folder = write_encoder(tmp_path, has_weights=False, hidden_size=8)
     table = np.random.default_rng(1).standard_normal((len(WORDS), 8)).astype(np.float32)
     (folder / "model.onnx").write_bytes(make_onnx(table))
+    graph, shares_rows = load_graph(folder, read_recipe(folder))
+    compiled = open_core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     texts = [ids_of("red fox"), ids_of("blue")]
-    vectors, _ = run_exactly(folder, texts)
-    np.testing.assert_allclose(vectors, [table[text].mean(0) for text in texts], atol=1e-5)
+    layout = lay_out([[np.array(text, np.int32)] for text in texts], pad_id=0)
+    states = compiled(layout.inputs)[0]
+    assert not shares_rows
+    for text, (row, start, end) in zip(texts, layout.spans, strict=True):
+        np.testing.assert_allclose(states[row, start:end], table[text], atol=1e-5)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "cls"])
+@pytest.mark.parametrize("words", ["red fox", "green blue fox red fox", ""])
+async def test_vector_is_pooled_from_the_states_of_the_forward_pass(
+    tmp_path: Path, pooling: str, words: str
+):
+    embedder = OpenVinoEmbedder(write_encoder(tmp_path, pooling=pooling), name="tiny", threads=1)
+    states = hidden_states(ids_of(words))
+    expected = states.mean(0) if pooling == "mean" else states[0]
+    query = await embedder.embed_query(words)
+    assert float(query.vector @ expected) / float(np.linalg.norm(expected)) > 0.9999
+    await embedder.close()
+
+
+async def test_queries_of_one_pass_get_the_vectors_that_each_gets_alone(tmp_path: Path):
+    embedder = OpenVinoEmbedder(write_encoder(tmp_path), name="tiny", threads=1)
+    texts = ["red fox", "blue", "green blue fox red", "query : red"]
+    together = await asyncio.gather(*(embedder.embed_query(text) for text in texts))
+    for text, encoding in zip(texts, together, strict=True):
+        alone = await embedder.embed_query(text)
+        assert float(encoding.vector @ alone.vector) > 0.9999
+    await embedder.close()
 
 
 @pytest.mark.parametrize(
@@ -237,16 +175,6 @@ async def test_abandoned_passages_do_not_hold_up_the_next_call(tmp_path: Path):
         await asyncio.wait_for(embedder.embed_documents(["red fox"] * 20_000), 0.01)
     assert len(await embedder.embed_documents(["fox"])) == 1
     await embedder.close()
-
-
-def test_batches_hold_every_text_once_within_the_token_budget():
-    lengths = [3, 40, 7, 256, 12, 256, 90] * 9 + [BATCH_TOKENS + 5]
-    texts = [TokenizedText(np.zeros(length, np.int32), slice(0), ()) for length in lengths]
-    batches = list(cut_batches(texts))
-    assert sorted(index for batch in batches for index in batch) == list(range(len(lengths)))
-    for batch in batches[1:]:
-        assert len(batch) * max(lengths[index] for index in batch) <= BATCH_TOKENS
-    assert batches[0] == [len(lengths) - 1]
 
 
 def test_openvino_is_loaded_without_its_telemetry():

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from tests.fakes.encoder_folder import write_encoder
 
-from groundwell.adapters.embedder.weights import find_model
 from groundwell.domain.errors import StartupError
+from groundwell.encoders.weights import find_model
 
 
 def test_model_is_a_folder_by_its_path(tmp_path: Path):
