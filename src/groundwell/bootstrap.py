@@ -21,6 +21,8 @@ from groundwell.adapters.language_model.openai import OpenAILanguageModel
 from groundwell.adapters.parser.detect import detect_file
 from groundwell.adapters.parser.kreuzberg.parser import KreuzbergParser, ParserLimits
 from groundwell.adapters.parser.kreuzberg.tesseract import find_tesseract
+from groundwell.adapters.reranker.cross_encoder import CrossEncoderReranker
+from groundwell.adapters.reranker.http import HttpReranker
 from groundwell.adapters.reranker.late_interaction import LateInteractionReranker
 from groundwell.adapters.search_index.postgres import PostgresSearchIndex
 from groundwell.domain.chunks import Floats
@@ -66,11 +68,15 @@ async def open_services(settings: Settings, *, for_worker: bool = False) -> Asyn
         language_model = _make_language_model(settings)
         if language_model is not None:
             stack.push_async_callback(language_model.close)
+        # A worker does not search, so it needs no second model in memory.
+        reranker = (
+            None if for_worker else _open_reranker(settings, stack, database, space, embedder)
+        )
         yield Services(
             database=database,
             blobs=blobs,
             embedder=embedder,
-            retriever=_make_retriever(settings, database, space, embedder),
+            retriever=_make_retriever(settings, database, space, embedder, reranker),
             answerer=Answerer(embedder, language_model),
             ingestion=IngestionJobs(database, jobs, ingestor),
             jobs=jobs,
@@ -150,27 +156,63 @@ async def _measure_centre(embedder: Embedder) -> Floats:
 
 
 def _make_retriever(
-    settings: Settings, database: Database, space: EmbeddingSpace, embedder: Embedder
+    settings: Settings,
+    database: Database,
+    space: EmbeddingSpace,
+    embedder: Embedder,
+    reranker: Reranker | None,
 ) -> Retriever:
-    can_rerank = settings.rerank and embedder.has_token_vectors
     return Retriever(
         database,
         PostgresSearchIndex(database, space),
         embedder,
-        _make_reranker(settings, database, space) if can_rerank else None,
+        reranker,
         RetrievalOptions(
             dense_weight=settings.dense_weight,
             keyword_weight=1 - settings.dense_weight,
             fusion=settings.fusion,
             rerank_depth=settings.rerank_depth,
+            rerank_seconds=settings.reranker_timeout,
             blend=settings.rerank_blend,
         ),
     )
 
 
-def _make_reranker(settings: Settings, database: Database, space: EmbeddingSpace) -> Reranker:
-    memory_bytes = settings.token_memory_mb * _MEBIBYTE
-    return LateInteractionReranker(database, space, memory_bytes=memory_bytes)
+def _open_reranker(
+    settings: Settings,
+    stack: AsyncExitStack,
+    database: Database,
+    space: EmbeddingSpace,
+    embedder: Embedder,
+) -> Reranker | None:
+    match settings.reranker:
+        case "none":
+            return None
+        case "late_interaction":
+            if not embedder.has_token_vectors:
+                return None
+            memory_bytes = settings.token_memory_mb * _MEBIBYTE
+            return LateInteractionReranker(database, space, memory_bytes=memory_bytes)
+        case "cross_encoder" | "http":
+            reranker = make_text_reranker(settings)
+            stack.push_async_callback(reranker.close)
+            return reranker
+
+
+def make_text_reranker(settings: Settings) -> CrossEncoderReranker | HttpReranker:
+    """The reranker that reads the passages' text: a model in this process, or a server."""
+    if settings.reranker == "http":
+        key = settings.reranker_api_key
+        return HttpReranker(
+            base_url=settings.reranker_base_url,
+            api_key=None if key is None else key.get_secret_value(),
+            model=settings.reranker_model,
+            timeout_seconds=settings.reranker_timeout,
+        )
+    return CrossEncoderReranker(
+        find_model(settings.reranker_model, settings.data_dir),
+        threads=settings.model_threads or os.cpu_count() or 1,
+    )
 
 
 def _make_parser(settings: Settings) -> KreuzbergParser:
