@@ -26,8 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groundwell.adapters.embedder.openvino import OpenVinoEmbedder
-from groundwell.adapters.embedder.weights import find_model
 from groundwell.domain.chunks import Encoding
+from groundwell.encoders.weights import find_model
 
 ODD_TEXTS = [
     "",

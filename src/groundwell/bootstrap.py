@@ -16,15 +16,17 @@ from threadpoolctl import threadpool_limits
 from groundwell.adapters.blob_store.obstore import ObstoreBlobStore
 from groundwell.adapters.embedder.openai import OpenAIEmbedder
 from groundwell.adapters.embedder.openvino import OpenVinoEmbedder
-from groundwell.adapters.embedder.weights import find_model
 from groundwell.adapters.job_engine.procrastinate import ProcrastinateJobEngine
 from groundwell.adapters.language_model.openai import OpenAILanguageModel
 from groundwell.adapters.parser.detect import detect_file
 from groundwell.adapters.parser.kreuzberg.parser import KreuzbergParser, ParserLimits
 from groundwell.adapters.parser.kreuzberg.tesseract import find_tesseract
+from groundwell.adapters.reranker.cross_encoder import CrossEncoderReranker
+from groundwell.adapters.reranker.http import HttpReranker
 from groundwell.adapters.reranker.late_interaction import LateInteractionReranker
 from groundwell.adapters.search_index.postgres import PostgresSearchIndex
 from groundwell.domain.chunks import Floats
+from groundwell.encoders.weights import find_model
 from groundwell.generation.answer import Answerer
 from groundwell.ingestion.ingest import Ingestor
 from groundwell.ingestion.jobs import IngestionJobs
@@ -64,10 +66,13 @@ async def open_services(settings: Settings, *, for_worker: bool = False) -> Asyn
         blobs = _make_blobs(settings)
         jobs = ProcrastinateJobEngine(url, app_options(), concurrency=settings.worker_jobs)
         ingestor = Ingestor(database, space, embedder, _make_parser(settings), blobs, jobs)
-        reranker = _make_reranker(settings, database, space, embedder)
         language_model = _make_language_model(settings)
         if language_model is not None:
             stack.push_async_callback(language_model.close)
+        # A worker does not search, so it needs no second model in memory.
+        reranker = (
+            None if for_worker else _open_reranker(settings, stack, database, space, embedder)
+        )
         yield Services(
             database=database,
             blobs=blobs,
@@ -169,18 +174,47 @@ def _make_retriever(
             keyword_weight=1 - settings.dense_weight,
             fusion=settings.fusion,
             rerank_depth=settings.rerank_depth,
+            rerank_seconds=settings.reranker_timeout,
             blend=settings.rerank_blend,
         ),
     )
 
 
-def _make_reranker(
-    settings: Settings, database: Database, space: EmbeddingSpace, embedder: Embedder
+def _open_reranker(
+    settings: Settings,
+    stack: AsyncExitStack,
+    database: Database,
+    space: EmbeddingSpace,
+    embedder: Embedder,
 ) -> Reranker | None:
-    if not (settings.rerank and embedder.has_token_vectors):
-        return None
-    memory_bytes = settings.token_memory_mb * _MEBIBYTE
-    return LateInteractionReranker(database, space, memory_bytes=memory_bytes)
+    match settings.reranker:
+        case "none":
+            return None
+        case "late_interaction":
+            if not embedder.has_token_vectors:
+                return None
+            memory_bytes = settings.token_memory_mb * _MEBIBYTE
+            return LateInteractionReranker(database, space, memory_bytes=memory_bytes)
+        case "cross_encoder" | "http":
+            reranker = make_text_reranker(settings)
+            stack.push_async_callback(reranker.close)
+            return reranker
+
+
+def make_text_reranker(settings: Settings) -> CrossEncoderReranker | HttpReranker:
+    """The reranker that reads the passages' text: a model in this process, or a server."""
+    if settings.reranker == "http":
+        key = settings.reranker_api_key
+        return HttpReranker(
+            base_url=settings.reranker_base_url,
+            api_key=None if key is None else key.get_secret_value(),
+            model=settings.reranker_model,
+            timeout_seconds=settings.reranker_timeout,
+        )
+    return CrossEncoderReranker(
+        find_model(settings.reranker_model, settings.data_dir),
+        threads=settings.model_threads or os.cpu_count() or 1,
+    )
 
 
 def _make_parser(settings: Settings) -> KreuzbergParser:

@@ -106,7 +106,26 @@ class Settings(BaseSettings):
     chunking: Literal["passage", "recursive", "tokens"] = Field(
         default="passage", description="How documents of new collections are cut into chunks."
     )
-    rerank: bool = Field(default=True, description="Whether searches are reranked.")
+    reranker: Literal["late_interaction", "cross_encoder", "http", "none"] = Field(
+        default="late_interaction", description="What reranks the best candidates."
+    )
+    reranker_model: str = Field(
+        default="ms-marco-MiniLM-L-6-v2",
+        description="Name, local folder or hub id of the cross-encoder; for `http`, as the server "
+        "knows it.",
+    )
+    reranker_base_url: str = Field(
+        default="https://api.cohere.com/v2",
+        description="Address of an `http` reranker, without `/rerank` (Cohere, Jina, vLLM).",
+    )
+    reranker_api_key: SecretStr | None = Field(
+        default=None, description="Key for an `http` reranker."
+    )
+    reranker_timeout: float = Field(
+        default=5.0,
+        gt=0,
+        description="Time for reranking, in seconds; then the search goes on without it.",
+    )
     rerank_depth: PositiveInt = Field(
         default=50, le=500, description="How many of the best candidates are reranked."
     )

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 from uuid import uuid4
 
 import numpy as np
 import pytest
+from tests.fakes.matching_encoder import write_matching_encoder
+from tests.fakes.rerank_server import serve_reranking
 from tests.unit.store.setting import DIMENSION, Shelf, asked, make_shelf, put
 
+from groundwell.adapters.reranker.cross_encoder import CrossEncoderReranker
+from groundwell.adapters.reranker.http import HttpReranker
 from groundwell.adapters.reranker.late_interaction import LateInteractionReranker
 from groundwell.domain.chunks import ChunkId
 from groundwell.domain.documents import TenantId
@@ -26,9 +32,32 @@ async def shelf(database: Database, database_url: str) -> Shelf:
     return shelf
 
 
-@pytest.fixture(params=[0, 1 << 20], ids=["without memory", "with memory"])
-def reranker(request: pytest.FixtureRequest, shelf: Shelf) -> Reranker:
-    return LateInteractionReranker(shelf.database, shelf.space, memory_bytes=request.param)
+@pytest.fixture(params=["late_interaction", "with memory", "cross_encoder", "http"])
+async def reranker(
+    request: pytest.FixtureRequest, shelf: Shelf, tmp_path: Path
+) -> AsyncIterator[Reranker]:
+    match request.param:
+        case "cross_encoder":
+            words = sorted(set(" ".join(TEXTS.values()).split()))
+            cross_encoder = CrossEncoderReranker(write_matching_encoder(tmp_path, words), threads=1)
+            yield cross_encoder
+            await cross_encoder.close()
+        case "http":
+            async with serve_reranking() as base_url:
+                remote = HttpReranker(base_url=base_url, api_key="key", model="words")
+                yield remote
+                await remote.close()
+        case kind:
+            memory_bytes = 1 << 20 if kind == "with memory" else 0
+            yield LateInteractionReranker(shelf.database, shelf.space, memory_bytes=memory_bytes)
+
+
+@pytest.fixture
+def from_store(reranker: Reranker) -> Reranker:
+    """A reranker that reads what was stored of a chunk, not the candidate's text."""
+    if reranker.needs_text:
+        pytest.skip("reads the text that it is given")
+    return reranker
 
 
 @pytest.fixture
@@ -77,23 +106,34 @@ async def test_a_candidate_that_is_gone_has_no_score(
 
 
 async def test_a_foreign_candidate_has_no_score(
-    shelf: Shelf, reranker: Reranker, candidates: dict[str, Candidate]
+    shelf: Shelf, from_store: Reranker, candidates: dict[str, Candidate]
 ):
     # Even where the owner's own search has just brought it into memory.
-    assert await reranker.rerank(shelf.tenant, asked("bridge"), [candidates["a"]]) != [None]
-    scores = await reranker.rerank(TenantId(uuid4()), asked("bridge"), [candidates["a"]])
+    assert await from_store.rerank(shelf.tenant, asked("bridge"), [candidates["a"]]) != [None]
+    scores = await from_store.rerank(TenantId(uuid4()), asked("bridge"), [candidates["a"]])
     assert scores == [None]
 
 
 async def test_a_query_without_token_vectors_scores_nothing(
-    shelf: Shelf, reranker: Reranker, candidates: dict[str, Candidate]
+    shelf: Shelf, from_store: Reranker, candidates: dict[str, Candidate]
 ):
     query = asked("bridge")
     assert query.encoding is not None
     nothing = np.empty((0, DIMENSION), dtype=np.float32)
     bare = replace(query.encoding, token_vectors=nothing, token_spans=())
     for blind in (AnalysedQuery("bridge", (), None), replace(query, encoding=bare)):
-        assert await reranker.rerank(shelf.tenant, blind, [candidates["a"]]) == [None]
+        assert await from_store.rerank(shelf.tenant, blind, [candidates["a"]]) == [None]
+
+
+async def test_a_reranker_of_text_needs_nothing_but_text(reranker: Reranker):
+    if not reranker.needs_text:
+        pytest.skip("reads what was stored")
+    query = AnalysedQuery("steel bridge", (), None)
+    strangers = [Candidate(ChunkId(str(uuid4())), TEXTS[key]) for key in "ab"]
+    steel, bread = await reranker.rerank(TenantId(uuid4()), query, strangers)
+    assert steel is not None
+    assert bread is not None
+    assert steel > bread
 
 
 @pytest.mark.parametrize("memory_bytes", [1, 100, 1 << 20])

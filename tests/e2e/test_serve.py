@@ -163,7 +163,7 @@ def test_doctor_finds_everything_in_order_and_says_so_as_json(tmp_path: Path) ->
     result = groundwell(tmp_path / "data", "doctor", "--json")
     findings = {item["check"]: item for item in json.loads(result.stdout)}
     assert result.returncode == 0, result.stdout
-    for check in ("python", "data folder", "database", "model", "server"):
+    for check in ("python", "data folder", "database", "model", "reranker", "server"):
         assert findings[check]["state"] == "ok", findings[check]
     wait_until_gone(tmp_path / "data", seconds=5)
 

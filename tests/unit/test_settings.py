@@ -101,6 +101,8 @@ def test_unknown_names_in_the_file_are_refused_by_name(tmp_path: Path):
         ({"dense_weight": 1.5}, "dense_weight"),
         ({"chunking": "by the moon"}, "chunking"),
         ({"worker_jobs": 0}, "worker_jobs"),
+        ({"reranker": "crystal ball"}, "reranker"),
+        ({"reranker_timeout": 0}, "reranker_timeout"),
         # One connection alone would wait for itself where a second one is needed beside it.
         ({"database_pool_size": 1}, "database_pool_size"),
     ],
@@ -126,7 +128,11 @@ def test_a_file_that_cannot_be_read_is_a_clear_error(tmp_path: Path, content: by
 
 def test_secrets_are_not_shown(tmp_path: Path):
     settings = load_settings(
-        data_dir=tmp_path, secret_key="hush", llm_api_key="hush", database_url="hush"
+        data_dir=tmp_path,
+        secret_key="hush",
+        llm_api_key="hush",
+        database_url="hush",
+        reranker_api_key="hush",
     )
     assert "hush" not in repr(settings)
     assert "hush" not in str(settings.model_dump())

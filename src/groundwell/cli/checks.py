@@ -12,13 +12,18 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+from uuid import UUID
 
 import httpx
 import psycopg
 
-from groundwell.bootstrap import make_embedder, open_database_url
+from groundwell.bootstrap import make_embedder, make_text_reranker, open_database_url
 from groundwell.cli.client import find_server
+from groundwell.domain.chunks import ChunkId
+from groundwell.domain.documents import TenantId
 from groundwell.domain.errors import GroundwellError
+from groundwell.domain.search import AnalysedQuery
+from groundwell.ports.reranker import Candidate
 from groundwell.settings import Settings, load_settings
 
 _LEAST_FREE_BYTES = 2 << 30
@@ -114,6 +119,39 @@ def _check_model(settings: Settings) -> Iterator[Finding]:
     )
 
 
+def _check_reranker(settings: Settings) -> Iterator[Finding]:
+    if settings.reranker in {"none", "late_interaction"}:
+        if settings.reranker == "late_interaction" and settings.embedder != "openvino":
+            yield Finding(
+                "reranker",
+                "warning",
+                f"late_interaction needs the openvino embedder, not {settings.embedder}: searches "
+                "are not reranked.",
+                "Set GROUNDWELL_RERANKER to cross_encoder, http or none.",
+            )
+        else:
+            yield Finding("reranker", "ok", settings.reranker)
+        return
+    try:
+        asyncio.run(_try_reranker(settings))
+    except GroundwellError as error:
+        yield Finding(
+            "reranker", "error", error.detail, "Check the settings that begin with reranker."
+        )
+        return
+    yield Finding("reranker", "ok", f"{settings.reranker_model}, {settings.reranker}")
+
+
+async def _try_reranker(settings: Settings) -> None:
+    reranker = make_text_reranker(settings)
+    try:
+        question = AnalysedQuery("What is a bridge?", (), None)
+        passage = Candidate(ChunkId(""), "A bridge leads over a river.")
+        await reranker.rerank(TenantId(UUID(int=0)), question, [passage])
+    finally:
+        await reranker.close()
+
+
 def _check_recognition(settings: Settings) -> Iterator[Finding]:
     del settings
     if shutil.which("tesseract"):
@@ -144,6 +182,7 @@ _CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _check_data_dir,
     _check_database,
     _check_model,
+    _check_reranker,
     _check_recognition,
     _check_server,
 )

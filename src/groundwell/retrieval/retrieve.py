@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +10,7 @@ from dataclasses import dataclass, replace
 from groundwell.domain.analysis import analyse
 from groundwell.domain.chunks import ChunkId, Encoding
 from groundwell.domain.documents import TenantId
-from groundwell.domain.errors import GroundwellError, ProviderError, UnavailableError
+from groundwell.domain.errors import ProviderError, UnavailableError
 from groundwell.domain.search import (
     AnalysedQuery,
     Explanation,
@@ -37,7 +38,7 @@ class RetrievalOptions:
     """How the stages are set.
 
     `depth`: candidates of each leg. `blend`: the fused score's share of the ranking; the rest is
-    the reranker's.
+    the reranker's. `rerank_seconds`: how long the reranker may take.
     """
 
     depth: int = 100
@@ -45,6 +46,7 @@ class RetrievalOptions:
     keyword_weight: float = 0.5
     fusion: Fusion = "min_max"
     rerank_depth: int = 50
+    rerank_seconds: float = 5.0
     blend: float = 0.5
 
 
@@ -69,9 +71,9 @@ class Retriever:
         """The best passages for a query.
 
         Scores are in [0, 1], follow the ranking, and are made from each passage's own evidence, so
-        that one threshold works for all queries. When the embedder or the reranker fails, the
-        search goes on without it and says so in `degraded`. Raises NotFoundError for an unknown
-        collection.
+        that one threshold works for all queries. When the embedder fails, or the reranker fails
+        or is late, the search goes on without it and says so in `degraded`. Raises NotFoundError
+        for an unknown collection.
         """
         clock = StageClock()
         degraded: list[str] = []
@@ -110,7 +112,7 @@ class Retriever:
             except (ProviderError, UnavailableError) as error:
                 if request.search_type == SearchType.SEMANTIC:
                     raise
-                _note(degraded, "embedder", error)
+                _note(degraded, "embedder", error.detail)
         return AnalysedQuery(request.query, tuple(analyse(request.query)), encoding)
 
     def _fuse(self, legs: LegScores) -> dict[ChunkId, float]:
@@ -132,9 +134,13 @@ class Retriever:
         texts = await self._texts(request.tenant, best) if self._reranker.needs_text else {}
         candidates = [Candidate(chunk, texts.get(chunk, "")) for chunk in best]
         try:
-            scores = await self._reranker.rerank(request.tenant, query, candidates)
+            async with asyncio.timeout(self._options.rerank_seconds):
+                scores = await self._reranker.rerank(request.tenant, query, candidates)
         except (ProviderError, UnavailableError) as error:
-            _note(degraded, "reranker", error)
+            _note(degraded, "reranker", error.detail)
+            return {}
+        except TimeoutError:
+            _note(degraded, "reranker", f"not ready after {self._options.rerank_seconds:g} s")
             return {}
         return {
             chunk: score for chunk, score in zip(best, scores, strict=True) if score is not None
@@ -206,6 +212,6 @@ def _result(
     )
 
 
-def _note(degraded: list[str], part: str, error: GroundwellError) -> None:
-    _log.warning("search goes on without the %s: %s", part, error.detail)
+def _note(degraded: list[str], part: str, reason: str) -> None:
+    _log.warning("search goes on without the %s: %s", part, reason)
     degraded.append(part)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -298,6 +299,32 @@ async def test_the_search_goes_on_without_its_reranker_and_says_so(shelf: Shelf)
         answer = await retriever(shelf, reranker=raising(error)).search(request(shelf))
         assert answer.degraded == ("reranker",)
         assert [r.chunk_id for r in answer.results] == [r.chunk_id for r in plain.results]
+
+
+@dataclass
+class LateReranker:
+    """Never answers in time."""
+
+    needs_text: bool = True
+
+    async def rerank(
+        self, tenant: TenantId, query: AnalysedQuery, candidates: Sequence[Candidate]
+    ) -> list[float | None]:
+        assert tenant
+        assert query.text
+        await asyncio.sleep(60)
+        return [1.0] * len(candidates)
+
+
+async def test_a_late_reranker_is_not_waited_for(shelf: Shelf):
+    plain = await retriever(shelf).search(request(shelf))
+    search = retriever(
+        shelf, reranker=LateReranker(), options=RetrievalOptions(rerank_seconds=0.05)
+    )
+    answer = await search.search(request(shelf))
+    assert answer.degraded == ("reranker",)
+    assert [r.chunk_id for r in answer.results] == [r.chunk_id for r in plain.results]
+    assert 50 <= answer.timings_ms["rerank"] < 5000
 
 
 async def test_a_semantic_search_without_an_embedder_is_an_error(shelf: Shelf):

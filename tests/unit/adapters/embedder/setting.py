@@ -10,7 +10,7 @@ from tests.fakes.encoder_folder import WORDS
 
 from groundwell.adapters.embedder.openvino.inference import Runner, compile_encoder
 from groundwell.adapters.embedder.openvino.recipe import read_recipe
-from groundwell.adapters.embedder.openvino.tokenization import TokenizedText
+from groundwell.encoders.tokenization import TokenizedText
 
 
 def ids_of(words: str) -> list[int]:

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from groundwell.adapters.embedder.openvino.lanes import Lanes
-from groundwell.adapters.embedder.openvino.tokenization import TokenizedText
 from groundwell.domain.chunks import Encoding
 from groundwell.domain.errors import ProviderError
+from groundwell.encoders.tokenization import TokenizedText
 
 PATIENCE_SECONDS = 20
 

@@ -13,8 +13,8 @@ from tests.fakes.onnx_file import make_onnx
 from tests.unit.adapters.embedder.setting import cosine, ids_of, make_runner, tokenized
 
 from groundwell.adapters.embedder.openvino import OpenVinoEmbedder
-from groundwell.adapters.embedder.openvino.inference import BATCH_TOKENS
 from groundwell.domain.chunks import Encoding
+from groundwell.encoders.layout import BATCH_TOKENS
 
 ALIKE = 0.9999
 

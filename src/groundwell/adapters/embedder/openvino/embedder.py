@@ -10,12 +10,12 @@ from pathlib import Path
 from groundwell.adapters.embedder.openvino.inference import Runner, compile_encoder
 from groundwell.adapters.embedder.openvino.lanes import Lanes
 from groundwell.adapters.embedder.openvino.recipe import read_recipe
-from groundwell.adapters.embedder.openvino.tokenization import ModelTokenizer
 from groundwell.domain.chunks import Encoding, Tokenizer
+from groundwell.encoders.tokenization import ModelTokenizer
 
 
 class OpenVinoEmbedder:
-    """Any BERT-like sentence encoder from a local folder, on the processor.
+    """A sentence encoder of the BERT kind from a local folder, on the processor.
 
     `model_dir` is in the layout of sentence-transformers (`find_model` finds it). `name` is the
     identity that `model` gives. `threads` is the most threads that compute at once, `lanes` how

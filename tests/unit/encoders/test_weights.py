@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.fakes.encoder_folder import write_encoder
+from tests.fakes.encoder_folder import write_cross_encoder, write_encoder
 
-from groundwell.adapters.embedder.weights import find_model
 from groundwell.domain.errors import StartupError
+from groundwell.encoders.weights import find_model
 
 
 def test_model_is_a_folder_by_its_path(tmp_path: Path):
@@ -19,6 +19,29 @@ def test_model_is_a_folder_by_its_path(tmp_path: Path):
 def test_model_is_found_by_name_in_the_data_folder(tmp_path: Path):
     folder = write_encoder(tmp_path / "data" / "models" / "org" / "mine")
     assert find_model("org/mine", tmp_path / "data") == folder
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [
+        ("", ""),
+        ("cross-encoder/", ""),
+        ("cross-encoder/", "cross-encoder/"),
+        ("", "cross-encoder/"),
+    ],
+)
+def test_known_cross_encoder_needs_no_publisher(tmp_path: Path, name: str, folder: str):
+    short = "ms-marco-MiniLM-L-6-v2"
+    there = write_cross_encoder(tmp_path / "models" / f"{folder}{short}")
+    assert find_model(f"{name}{short}", tmp_path) == there
+
+
+def test_known_cross_encoder_is_asked_for_by_its_full_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(StartupError, match="cross-encoder/ms-marco-MiniLM-L-6-v2 is not here"):
+        find_model("ms-marco-MiniLM-L-6-v2", tmp_path)
 
 
 @pytest.mark.parametrize("name", ["all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2"])

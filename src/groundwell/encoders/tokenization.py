@@ -26,20 +26,27 @@ class TokenizedText:
     spans: tuple[tuple[int, int], ...]
 
 
+def load_tokenizer(file: Path) -> tokenizers.Tokenizer:
+    """Read tokenizer.json; its own padding and truncation are switched off.
+
+    Errors: StartupError when it cannot be read.
+    """
+    try:
+        tokenizer = tokenizers.Tokenizer.from_str(file.read_text("utf-8"))
+    # The library raises nothing narrower for a file that it cannot read.
+    except Exception as error:
+        raise StartupError(f"{file} is not a readable tokenizer.") from error
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer
+
+
 class ModelTokenizer:
     """Reads tokenizer.json. Safe to use from several threads at once."""
 
     def __init__(self, file: Path, max_tokens: int) -> None:
-        try:
-            text = file.read_text("utf-8")
-            self._whole = tokenizers.Tokenizer.from_str(text)
-            self._cutting = tokenizers.Tokenizer.from_str(text)
-        # The library raises nothing narrower for a file that it cannot read.
-        except Exception as error:
-            raise StartupError(f"{file} is not a readable tokenizer.") from error
-        for tokenizer in (self._whole, self._cutting):
-            tokenizer.no_padding()
-            tokenizer.no_truncation()
+        self._whole = load_tokenizer(file)
+        self._cutting = load_tokenizer(file)
         self._cutting.enable_truncation(max_tokens)
 
     def spans(self, text: str) -> list[tuple[int, int]]:
@@ -48,13 +55,13 @@ class ModelTokenizer:
 
     def spans_of(self, texts: list[str]) -> list[list[tuple[int, int]]]:
         """`spans` of many texts at once."""
-        clean = [_encodable(text) for text in texts]
+        clean = [encodable(text) for text in texts]
         encodings = self._whole.encode_batch(clean, add_special_tokens=False)
         return [list(encoding.offsets) for encoding in encodings]
 
     def tokenize(self, texts: Sequence[str], prefix: str) -> list[TokenizedText]:
         """Token ids as the model wants them: with the prefix, cut to its length."""
-        encodings = self._cutting.encode_batch([prefix + _encodable(text) for text in texts])
+        encodings = self._cutting.encode_batch([prefix + encodable(text) for text in texts])
         return [_tokenized(encoding, len(prefix)) for encoding in encodings]
 
 
@@ -73,6 +80,9 @@ def _tokenized(encoding: tokenizers.Encoding, prefix_length: int) -> TokenizedTe
     return TokenizedText(np.array(encoding.ids, np.int32), slice(first, end), spans)
 
 
-def _encodable(text: str) -> str:
-    # A lone surrogate is no character; it becomes one question mark, so that spans stay right.
+def encodable(text: str) -> str:
+    """The text with a question mark for each lone surrogate, which is no character.
+
+    One for each, so that spans stay right.
+    """
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
