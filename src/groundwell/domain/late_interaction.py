@@ -11,6 +11,7 @@ import re
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,14 @@ _SMALL_PRODUCT = 1_000_000
 for a tall and narrow product costs as much as the product itself."""
 
 
+@dataclass(frozen=True, slots=True)
+class PreparedQuery:
+    """A query's token vectors, (q, d), each of length 1, and how much each counts, (q,): sum 1."""
+
+    vectors: Floats
+    weights: Floats
+
+
 def centre_and_pack(token_vectors: Floats, centre: Floats) -> Bits:
     """The signs of the centred token vectors, eight dimensions to a byte.
 
@@ -36,18 +45,18 @@ def centre_and_pack(token_vectors: Floats, centre: Floats) -> Bits:
     return np.packbits(token_vectors > centre, axis=1)
 
 
-def prepare_query(token_vectors: Floats, centre: Floats, weights: Floats) -> tuple[Floats, Floats]:
-    """The query's token vectors, centred and scaled to length 1, and weights whose sum is 1.
+def prepare_query(token_vectors: Floats, centre: Floats, weights: Floats) -> PreparedQuery:
+    """The query's token vectors, centred and scaled to length 1.
 
-    `token_vectors`: (q, d); `centre`: (d,); `weights`: (q,), positive. Returns (q', d) and (q',)
-    with q' <= q: a token that lies on the centre points nowhere and is dropped.
+    `token_vectors`: (q, d); `centre`: (d,); `weights`: (q,), positive. A token that lies on the
+    centre points nowhere and is dropped.
     """
     centred = token_vectors - centre
     lengths = np.linalg.norm(centred, axis=1)
     is_directed = lengths > 0
     directed: Floats = centred[is_directed] / lengths[is_directed, None]
     kept: Floats = weights[is_directed]
-    return directed, kept / max(float(kept.sum()), _LEAST_WEIGHT)
+    return PreparedQuery(directed, kept / max(float(kept.sum()), _LEAST_WEIGHT))
 
 
 def token_weights(
@@ -76,26 +85,26 @@ def token_weights(
     return np.array(weights, dtype=np.float32)
 
 
-def score(query: Floats, weights: Floats, bits: Sequence[Bits]) -> Floats:
+def score(query: PreparedQuery, bits: Sequence[Bits]) -> Floats:
     """Score chunks against a query; higher is better, within [-1, 1].
 
-    `query`: (q, d) and `weights`: (q,), as `prepare_query` makes them; `bits`: one (n_i, d / 8)
-    array per chunk as `centre_and_pack` makes it. Returns (len(bits),): the weighted mean over
-    query tokens of the greatest dot product with a chunk token's sign vector (each component
-    +-1 / sqrt(d)). NaN for a chunk without tokens, and for every chunk when the query has none.
+    `bits`: one (n_i, d / 8) array per chunk as `centre_and_pack` makes it. Returns (len(bits),):
+    the weighted mean over query tokens of the greatest dot product with a chunk token's sign
+    vector (each component +-1 / sqrt(d)). NaN for a chunk without tokens, and for every chunk when
+    the query has none.
     """
     scores = np.full(len(bits), np.nan, dtype=np.float32)
     counts = np.fromiter(map(len, bits), dtype=np.intp, count=len(bits))
     filled = np.flatnonzero(counts)
-    if not filled.size or not len(query):
+    if not filled.size or not len(query.vectors):
         return scores
-    products = _products(query, np.concatenate([rows for rows in bits if len(rows)]))
+    products = _products(query.vectors, np.concatenate([rows for rows in bits if len(rows)]))
     starts = np.cumsum(counts[filled]) - counts[filled]
     best = np.maximum.reduceat(products, starts, axis=0)
     # With b in {0, 1} the sign vector is 2b - 1, so q . sign = 2 q . b - sum(q); the maximum can
     # be taken before this step because it keeps the order.
-    similarities = (2 * best - query.sum(axis=1)) / np.sqrt(query.shape[1])
-    scores[filled] = similarities @ weights
+    similarities = (2 * best - query.vectors.sum(axis=1)) / np.sqrt(query.vectors.shape[1])
+    scores[filled] = similarities @ query.weights
     return scores
 
 

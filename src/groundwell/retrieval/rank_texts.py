@@ -93,9 +93,9 @@ class TextRanker:
         cosines = np.stack([encoding.vector for encoding in encodings]) @ asked.vector
         # The candidates are no collection whose rare words could be known.
         weights = token_weights(query, asked.token_spans, {})
-        tokens, weights = prepare_query(asked.token_vectors, self._centre, weights)
+        prepared = prepare_query(asked.token_vectors, self._centre, weights)
         bits = [self._bits(text, encoding) for text, encoding in zip(texts, encodings, strict=True)]
-        late = score(tokens, weights, bits) / _PERFECT
+        late = score(prepared, bits) / _PERFECT
         # A text without words has an embedding too, but one that says nothing.
         blended = np.where(np.isnan(late), cosines, (cosines + late) / 2)
         has_words = np.array([bool(text.strip()) for text in texts])

@@ -46,11 +46,11 @@ class LateInteractionReranker:
             return [None] * len(candidates)
         encoding = query.encoding
         weights = token_weights(query.text, encoding.token_spans, query.term_rarity)
-        tokens, weights = prepare_query(encoding.token_vectors, self._centre, weights)
+        prepared = prepare_query(encoding.token_vectors, self._centre, weights)
         identities = [candidate.chunk_id for candidate in candidates]
         bits = await self._bits(tenant, identities)
         nothing = np.empty((0, self._row_bytes), dtype=np.uint8)
-        scores = score(tokens, weights, [bits.get(identity, nothing) for identity in identities])
+        scores = score(prepared, [bits.get(identity, nothing) for identity in identities])
         return [None if math.isnan(value) else value for value in scores.tolist()]
 
     async def _bits(self, tenant: TenantId, chunks: Sequence[ChunkId]) -> dict[ChunkId, Bits]:
