@@ -38,7 +38,8 @@ async def candidates(shelf: Shelf) -> dict[str, Candidate]:
             "SELECT d.id, c.id, c.text FROM chunks c JOIN documents d ON d.uid = c.document_uid"
         )
         return {
-            key: Candidate(ChunkId(str(chunk)), text) for key, chunk, text in await cursor.fetchall()
+            key: Candidate(ChunkId(str(chunk)), text)
+            for key, chunk, text in await cursor.fetchall()
         }
 
 
