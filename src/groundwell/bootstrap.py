@@ -28,6 +28,7 @@ from groundwell.domain.chunks import Floats
 from groundwell.generation.answer import Answerer
 from groundwell.ingestion.ingest import Ingestor
 from groundwell.ingestion.jobs import IngestionJobs
+from groundwell.learning.jobs import EvaluationJobs
 from groundwell.ports.blob_store import BlobStore
 from groundwell.ports.embedder import Embedder
 from groundwell.ports.language_model import LanguageModel
@@ -63,6 +64,7 @@ async def open_services(settings: Settings, *, for_worker: bool = False) -> Asyn
         blobs = _make_blobs(settings)
         jobs = ProcrastinateJobEngine(url, app_options(), concurrency=settings.worker_jobs)
         ingestor = Ingestor(database, space, embedder, _make_parser(settings), blobs, jobs)
+        retriever = _make_retriever(settings, database, space, embedder)
         language_model = _make_language_model(settings)
         if language_model is not None:
             stack.push_async_callback(language_model.close)
@@ -70,9 +72,10 @@ async def open_services(settings: Settings, *, for_worker: bool = False) -> Asyn
             database=database,
             blobs=blobs,
             embedder=embedder,
-            retriever=_make_retriever(settings, database, space, embedder),
+            retriever=retriever,
             answerer=Answerer(embedder, language_model),
             ingestion=IngestionJobs(database, jobs, ingestor),
+            evaluations=EvaluationJobs(database, jobs, retriever.search),
             jobs=jobs,
             detect_media_type=detect_file,
             limits=Limits(

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rich.progress import Progress
@@ -145,13 +146,13 @@ def _measure(
                 queries,
                 work.answers(configuration.options),
                 concurrency=place.concurrency,
-                advance=lambda count, task=task: progress.advance(task, count),  # type: ignore[misc] - mypy cannot infer a lambda with a default
+                advance=partial(progress.advance, task),
             )
         )
     timing = progress.add_task("Timing", total=len(choose_timed(queries)))
     options = [configuration.options for configuration in configurations]
     latencies = time_searches(
-        client, collection, options, queries, lambda count: progress.advance(timing, count)
+        client, collection, options, queries, partial(progress.advance, timing)
     )
     runs = []
     for configuration, found, latency in zip(configurations, answers, latencies, strict=True):
@@ -169,7 +170,7 @@ def _collection_name(judged: TestCollection) -> str:
 
 def _identity(judged: TestCollection, place: Place, collection: str) -> list[object]:
     """What answers depend on besides the configuration: change it, and they are asked anew."""
-    settings: list[object] = []
+    settings: list[tuple[str, str]] = []
     if place.url is None:
         variables = server_environment(os.environ)
         settings = sorted(item for item in variables.items() if item[0].startswith("GROUNDWELL_"))

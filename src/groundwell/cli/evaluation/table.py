@@ -36,7 +36,10 @@ def show(evaluation: Evaluation) -> None:
     if evaluation.comparison is None:
         out.print(_measures(evaluation.measured))
     else:
-        out.print(_comparison(evaluation, evaluation.comparison))
+        # Two configurations can have long names, columns cannot.
+        out.print(f"A  {evaluation.baseline}", markup=False)
+        out.print(f"B  {evaluation.measured.configuration.name}\n", markup=False)
+        out.print(_comparison(evaluation.comparison))
         _show_changes(evaluation, evaluation.comparison)
     out.print()
     out.print(_latency(evaluation.runs))
@@ -70,12 +73,10 @@ def _measures(run: Run) -> Table:
     return table
 
 
-def _comparison(evaluation: Evaluation, comparison: Comparison) -> Table:
-    table = Table(box=None, padding=(0, 1), header_style="bold")
+def _comparison(comparison: Comparison) -> Table:
+    table = Table(box=None, padding=(0, 2), header_style="bold")
     table.add_column("measure")
-    table.add_column(evaluation.baseline or "", justify="right", overflow="fold")
-    table.add_column(evaluation.measured.configuration.name, justify="right", overflow="fold")
-    for heading in ("difference", "p", "better", "worse", "equal"):
+    for heading in ("A", "B", "difference", "p", "better", "worse", "equal"):
         table.add_column(heading, justify="right", no_wrap=True)
     for line in comparison.differences:
         is_significant = line.p_value < SIGNIFICANT
@@ -113,8 +114,8 @@ def shortened(text: str, characters: int) -> str:
 def _latency(runs: tuple[Run, ...]) -> Table:
     table = Table(box=None, padding=(0, 2), header_style="bold")
     table.add_column("latency, ms")
-    for run in runs:
-        prefix = f"{run.configuration.name} " if len(runs) > 1 else ""
+    for letter in "AB"[: len(runs)]:
+        prefix = f"{letter} " if len(runs) > 1 else ""
         table.add_column(f"{prefix}p50", justify="right")
         table.add_column(f"{prefix}p95", justify="right")
     for stage in dict.fromkeys(stage for run in runs for stage in run.latency_ms):

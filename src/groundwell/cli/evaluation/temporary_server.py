@@ -32,7 +32,7 @@ def temporary_server(folder: Path) -> Iterator[Client]:
     folder.mkdir(parents=True, exist_ok=True)
     log = folder.with_name("server.log")
     with log.open("wb") as output:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603 - our own program, in a folder of our own
             [sys.executable, "-m", "groundwell", "serve", "--data-dir", str(folder), "--port", "0"],
             env=server_environment(os.environ),
             stdin=subprocess.DEVNULL,
