@@ -45,7 +45,8 @@ def _entry(
     shown_step = ""
     if changes:
         kind = "gain" if step > 0 else "loss" if step < 0 else "soft"
-        shown_step = f'<span class="number {kind}">{step:+.3f}</span>'
+        said = f"{step:+.3f}" if step else "="
+        shown_step = f'<span class="number {kind}">{said}</span>'
     return (
         f'<details data-place="{place}" data-back="{-place}" data-change="{step:.6f}"><summary>'
         f'<span class="number">{result.measures[_RANKED_BY]:.3f}</span>{shown_step}'

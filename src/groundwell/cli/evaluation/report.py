@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from html import escape
 from importlib.resources import files
@@ -62,23 +63,33 @@ def _heading(evaluation: Evaluation) -> str:
     collection = evaluation.collection
     rate = evaluation.ingest_docs_per_s
     ingested = "" if rate is None else f", ingested at {rate:.1f} a second"
-    notes = "".join(f"<li>{escape(remark)}</li>" for remark in remarks(evaluation))
-    listed = f'<ul class="remarks soft">{notes}</ul>' if notes else ""
-    configurations = "".join(
-        f"<p class='soft'><code>{escape(run.configuration.name)}</code>"
-        f" {escape(_options(run.configuration.options))}</p>"
-        for run in evaluation.runs
-    )
+    notes = "".join(f'<p class="soft">{escape(remark)}</p>' for remark in remarks(evaluation))
+    listed = f'<div class="remarks">{notes}</div>' if notes else ""
     return (
         f"<h1>Retrieval on {escape(collection.folder.name)}</h1>"
         f"<p>Split {escape(collection.split)}: {len(collection.queries):,} queries, "
         f"{evaluation.documents:,} documents{ingested}. "
-        f"Groundwell {escape(evaluation.version)}.</p>{configurations}{listed}"
+        f"Groundwell {escape(evaluation.version)}.</p>{_configurations(evaluation)}{listed}"
     )
 
 
-def _options(options: Mapping[str, object]) -> str:
-    return ", ".join(f"{key} = {value}" for key, value in options.items()) or "(no options)"
+def _configurations(evaluation: Evaluation) -> str:
+    """What A and B mean, and the options behind a name."""
+    lines = []
+    for letter, name in zip("AB", _names(evaluation), strict=False):
+        options = next(
+            (r.configuration.options for r in evaluation.runs if r.configuration.name == name), {}
+        )
+        meant = ", ".join(f"{key} = {json.dumps(value)}" for key, value in options.items())
+        label = f"{letter}: " if evaluation.comparison is not None else "Configuration "
+        said = f" ({escape(meant)})" if meant and "=" not in name else ""
+        lines.append(f"<p>{label}<code>{escape(name)}</code>{said}</p>")
+    return "".join(lines)
+
+
+def _names(evaluation: Evaluation) -> list[str]:
+    measured = evaluation.measured.configuration.name
+    return [measured] if evaluation.baseline is None else [evaluation.baseline, measured]
 
 
 def _measures(evaluation: Evaluation) -> str:
@@ -98,8 +109,7 @@ def _measures(evaluation: Evaluation) -> str:
             f"<td>{line.p_value:.4f}</td><td>{line.better}</td><td>{line.worse}</td>"
             f"<td>{line.equal}</td></tr>"
         )
-    names = (evaluation.baseline or "", evaluation.measured.configuration.name)
-    heads = ("measure", *names, "difference", "p", "better", "worse", "equal")
+    heads = ("measure", "A", "B", "difference", "p", "better", "worse", "equal")
     said = "Coloured: p &lt; 0.05 in a two-sided paired randomisation test."
     return _table(heads, rows) + f'<p class="soft">{said}</p>'
 
@@ -132,7 +142,8 @@ def _legend(evaluation: Evaluation) -> str:
     if len(evaluation.runs) == 1:
         return ""
     names = "".join(
-        f'<span style="--colour: var(--run{index})">{escape(run.configuration.name)}</span>'
+        f'<span style="--colour: var(--run{index})">{"AB"[index]}: '
+        f"{escape(run.configuration.name)}</span>"
         for index, run in enumerate(evaluation.runs)
     )
     return f'<div class="legend">{names}</div>'

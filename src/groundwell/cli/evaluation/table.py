@@ -49,19 +49,22 @@ def remarks(evaluation: Evaluation) -> list[str]:
     """What a reader of the figures should know."""
     collection = evaluation.collection
     counted = (
-        (collection.unjudged_queries, "queries have no relevant document and are left out."),
-        (collection.unknown_queries, "judged queries are not in the queries and are left out."),
+        (collection.unjudged_queries, "Queries without a relevant document, left out"),
+        (collection.unknown_queries, "Judged queries that are not among the queries, left out"),
         (
             collection.missing_documents,
-            "judged documents are not in the corpus or have no text; they count as not found.",
+            "Judged documents that are not in the corpus or have no text, counted as not found",
         ),
-        (evaluation.failed_documents, "documents could not be ingested."),
+        (evaluation.failed_documents, "Documents that could not be ingested"),
         *(
-            (run.degraded, f"queries of {run.configuration.name} were answered in part only.")
+            (
+                run.degraded,
+                f"Queries answered without a part of the search, {run.configuration.name}",
+            )
             for run in evaluation.runs
         ),
     )
-    return [f"{count:,} {words}" for count, words in counted if count]
+    return [f"{words}: {count:,}." for count, words in counted if count]
 
 
 def _measures(run: Run) -> Table:
