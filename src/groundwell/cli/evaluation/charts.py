@@ -27,7 +27,7 @@ class Series:
 
 
 def latency_chart(stages: Sequence[str], halves: Sequence[Series], tails: Sequence[Series]) -> str:
-    """Bars for each stage and run: solid to p50, light on to p95. Values in milliseconds."""
+    """Bars for each stage and run: solid to p50, pale on to p95. Values in milliseconds."""
     group = len(halves) * (_BAR + 2) + _GAP
     height = len(stages) * group + _FOOT
     most = nice_ceiling(max(max(series.values) for series in tails))

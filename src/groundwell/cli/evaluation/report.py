@@ -106,10 +106,9 @@ def _measures(evaluation: Evaluation) -> str:
         rows += (
             f"<tr><td>{LABELS[line.measure]}</td><td>{line.baseline:.4f}</td>"
             f'<td>{line.mean:.4f}</td><td class="{kind}">{line.difference:+.4f}</td>'
-            f"<td>{line.p_value:.4f}</td><td>{line.better}</td><td>{line.worse}</td>"
-            f"<td>{line.equal}</td></tr>"
+            f"<td>{line.p_value:.4f}</td><td>{line.better}</td><td>{line.worse}</td></tr>"
         )
-    heads = ("measure", "A", "B", "difference", "p", "better", "worse", "equal")
+    heads = ("measure", "A", "B", "difference", "p", "better", "worse")
     said = "Coloured: p &lt; 0.05 in a two-sided paired randomisation test."
     return _table(heads, rows) + f'<p class="soft">{said}</p>'
 
@@ -123,7 +122,7 @@ def _latency(evaluation: Evaluation) -> str:
     tails = [
         Series(run.configuration.name, tuple(run.latency_ms[s].p95 for s in stages)) for run in runs
     ]
-    said = '<p class="soft">Dark to p50, light to p95; one query at a time, ten results.</p>'
+    said = '<p class="soft">Solid to p50, pale to p95; one query at a time, ten results.</p>'
     return _legend(evaluation) + latency_chart(stages, halves, tails) + said
 
 

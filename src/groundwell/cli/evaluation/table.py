@@ -77,8 +77,8 @@ def _measures(run: Run) -> Table:
 
 
 def _comparison(comparison: Comparison) -> Table:
-    table = Table(box=None, padding=(0, 2), header_style="bold")
-    table.add_column("measure")
+    table = Table(box=None, padding=(0, 1), header_style="bold")
+    table.add_column("measure", no_wrap=True)
     for heading in ("A", "B", "difference", "p", "better", "worse", "equal"):
         table.add_column(heading, justify="right", no_wrap=True)
     for line in comparison.differences:
