@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any
 
 from groundwell.cli.client import Client, ServerError
+from groundwell.cli.evaluation.configuration import NamedConfiguration
 from groundwell.cli.evaluation.work_folder import Answer, AnswerFile
 from groundwell.domain.evaluation import (
     PASSAGES_ASKED,
@@ -26,14 +27,20 @@ _WARMING_QUERIES = 5
 ROUND_TRIP = "http"
 
 
-def check_configuration(client: Client, collection: str, options: Configuration) -> None:
+def check_configuration(client: Client, collection: str, configuration: NamedConfiguration) -> None:
     """Let the server look at the options before anything is ingested.
 
-    Raises ServerError with the server's own sentence if it does not take them.
+    Raises ServerError with the server's own words if it does not take them.
     """
+    body = {**configuration.options, "query": "x", "collection": collection, "limit": 1}
     try:
-        client.post(_SEARCH, {**options, "query": "x", "collection": collection, "limit": 1})
+        client.post(_SEARCH, body)
     except ServerError as error:
+        if error.code == "validation_failed":
+            raise ServerError(
+                f"'{configuration.name}' is not a configuration of searches: {error.detail}",
+                code=error.code,
+            ) from error
         if error.code != "collection_not_found":
             raise
 

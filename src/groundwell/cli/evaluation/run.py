@@ -61,7 +61,7 @@ def evaluate(
         make_progress() as progress,
     ):
         for configuration in configurations:
-            check_configuration(client, collection, configuration.options)
+            check_configuration(client, collection, configuration)
         work.has_begun = True
         intake = _ingest(client, collection, judged, progress)
         runs = _measure(client, collection, judged, configurations, place, work, progress)
