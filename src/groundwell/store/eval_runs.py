@@ -7,7 +7,7 @@ from typing import LiteralString
 from uuid import uuid4
 
 from psycopg import AsyncConnection
-from psycopg.types.json import Jsonb
+from psycopg.types.json import Json
 
 from groundwell.domain.documents import TenantId
 from groundwell.domain.errors import NotFoundError
@@ -54,7 +54,7 @@ async def insert_run(
     await connection.execute(
         "INSERT INTO eval_runs (id, tenant_id, set_id, config, compare_with, status)"
         " VALUES (%s, %s, %s, %s, %s, 'pending')",
-        (identity, tenant, eval_set, Jsonb(dict(config)), compare_with),
+        (identity, tenant, eval_set, Json(dict(config)), compare_with),
     )
     return await get_run(connection, identity)
 
@@ -122,7 +122,7 @@ async def append_results(
                     int(result.query.id),
                     tenant,
                     list(result.ranking),
-                    Jsonb(dict(result.measures)),
+                    Json(dict(result.measures)),
                     list(result.degraded),
                 )
                 for result in results
@@ -142,7 +142,7 @@ async def finish_run(
     await connection.execute(
         "UPDATE eval_runs SET status = 'complete', measures = %s, latency_ms = %s,"
         " finished_at = now() WHERE id = %s",
-        (Jsonb(dict(measures)), Jsonb(latency), identity),
+        (Json(dict(measures)), Json(latency), identity),
     )
 
 

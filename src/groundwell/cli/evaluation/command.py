@@ -36,8 +36,9 @@ def run_evaluation(
     read = tuple(read_configuration(text, known) for text in configurations)
     baseline = None if against is None else read_baseline(against)
     evaluation = evaluate(read_collection(folder, split), read, baseline, place)
-    show(evaluation)
+    # Files first: whoever reads the tables through a pipe may stop reading.
     if outputs.json is not None:
         write_json(evaluation, outputs.json)
     if outputs.html is not None:
         write_report(evaluation, outputs.html)
+    show(evaluation)

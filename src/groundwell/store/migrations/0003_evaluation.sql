@@ -27,15 +27,15 @@ CREATE TABLE eval_runs (
     id uuid PRIMARY KEY,
     tenant_id uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
     set_id uuid NOT NULL REFERENCES eval_sets ON DELETE CASCADE,
-    -- Options of a search request.
-    config jsonb NOT NULL,
+    -- Options of a search request. Here and below json and not jsonb, which would reorder keys.
+    config json NOT NULL,
     compare_with uuid REFERENCES eval_runs ON DELETE SET NULL,
     status text NOT NULL CHECK (status IN ('pending', 'running', 'complete', 'failed')),
     document_count integer,
     missing_documents integer,
-    measures jsonb NOT NULL DEFAULT '{}',
+    measures json NOT NULL DEFAULT '{}',
     -- Stage to [p50, p95] in milliseconds.
-    latency_ms jsonb NOT NULL DEFAULT '{}',
+    latency_ms json NOT NULL DEFAULT '{}',
     error_code text,
     error_message text,
     created_at timestamptz NOT NULL DEFAULT now(),
@@ -51,7 +51,7 @@ CREATE TABLE eval_results (
     tenant_id uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
     -- Document ids, best first.
     ranking text[] NOT NULL,
-    measures jsonb NOT NULL,
+    measures json NOT NULL,
     degraded text[] NOT NULL,
     PRIMARY KEY (run_id, ordinal)
 );
