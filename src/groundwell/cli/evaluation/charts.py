@@ -14,6 +14,7 @@ _GAP = 12
 _HEIGHT = 200
 _FOOT = 36
 _LEFT = 44
+_RIGHT = 16
 _TICKS = 4
 BINS = 10
 
@@ -57,7 +58,7 @@ def distribution_chart(runs: Sequence[Series]) -> str:
     counts = [_histogram(series.values) for series in runs]
     most = nice_ceiling(max(max(found) for found in counts))
     parts = _vertical_axis(0, most)
-    slot = (_WIDTH - _LEFT - 8) / BINS
+    slot = (_WIDTH - _LEFT - _RIGHT) / BINS
     width = (slot - 8) / len(runs)
     for index, (series, found) in enumerate(zip(runs, counts, strict=True)):
         for place, count in enumerate(found):
@@ -79,7 +80,7 @@ def difference_chart(steps: Sequence[tuple[str, float]]) -> str:
     most = nice_ceiling(max(abs(step) for _, step in ordered))
     parts = _vertical_axis(-most, most)
     zero = 8 + _HEIGHT / 2
-    slot = (_WIDTH - _LEFT - 8) / len(ordered)
+    slot = (_WIDTH - _LEFT - _RIGHT) / len(ordered)
     for place, (query, step) in enumerate(ordered):
         height = max(abs(step) / most * _HEIGHT / 2, 0.5)
         y = zero - height if step > 0 else zero
@@ -87,7 +88,7 @@ def difference_chart(steps: Sequence[tuple[str, float]]) -> str:
         width = max(min(slot - 1, 24), 0.6)
         said = f"{step:+.3f} {query}"
         parts.append(_bar(_LEFT + place * slot, y, width, height, kind, said))
-    parts.append(_line(_LEFT, zero, _WIDTH - 8, zero, "axis"))
+    parts.append(_line(_LEFT, zero, _WIDTH - _RIGHT, zero, "axis"))
     parts.append(_text(_LEFT, _HEIGHT + 28, "difference in nDCG@10, one bar for each query"))
     return _svg(_HEIGHT + _FOOT, "Difference in nDCG@10 for each query that changed", parts)
 
@@ -112,7 +113,7 @@ def _vertical_axis(least: float, most: float) -> list[str]:
     for tick in range(_TICKS + 1):
         y = 8 + _HEIGHT - tick / _TICKS * _HEIGHT
         value = least + tick / _TICKS * (most - least)
-        parts.append(_line(_LEFT, y, _WIDTH - 8, y, "grid"))
+        parts.append(_line(_LEFT, y, _WIDTH - _RIGHT, y, "grid"))
         parts.append(_text(_LEFT - 8, y + 4, f"{value:g}", "end"))
     return parts
 

@@ -18,6 +18,7 @@ from groundwell.domain.evaluation import JudgedQuery
 
 _QUERY_CHARACTERS = 10_000
 _COLUMNS = 3
+_GRADE_DIGITS = 9
 _TITLE_CHARACTERS = 120
 
 
@@ -57,6 +58,8 @@ def read_collection(folder: Path, split: str) -> TestCollection:
     judged = _find_judgements(folder, split)
     texts, grades = _read_queries(asked), _read_judgements(judged)
     ids = read_corpus_ids(folder)
+    if not ids:
+        raise InvalidInputError(f"{corpus} holds no document with a text.")
     queries = tuple(
         JudgedQuery(query, text, grades.get(query, {})) for query, text in texts.items()
     )
@@ -148,7 +151,7 @@ def _read_judgements(path: Path) -> dict[str, dict[str, int]]:
 
 def _is_whole(text: str) -> bool:
     digits = text.strip().removeprefix("-")
-    return digits.isascii() and digits.isdecimal()
+    return digits.isascii() and digits.isdecimal() and len(digits) <= _GRADE_DIGITS
 
 
 def _digest(*paths: Path) -> str:

@@ -31,6 +31,8 @@ def temporary_server(folder: Path) -> Iterator[Client]:
     """A server on `folder`, with the embedded Postgres and the settings of the environment."""
     folder.mkdir(parents=True, exist_ok=True)
     log = folder.with_name("server.log")
+    # The server prints its key at the first start.
+    log.touch(mode=0o600)
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - our own program, in a folder of our own
             [sys.executable, "-m", "groundwell", "serve", "--data-dir", str(folder), "--port", "0"],

@@ -125,6 +125,7 @@ def test_judgements_that_measure_nothing_are_refused(folder: Path, content: str)
         ("a\t1", "it needs a query's id"),
         ("a 1 1", "it needs a query's id"),
         ("a\t1\tmuch", "it needs a query's id"),
+        (f"a\t1\t{'9' * 5000}", "it needs a query's id"),
         ("a\t1\t1\t1", "it needs a query's id"),
         ("a\t1\t1", "it judges document '1' a second time"),
         ("a\t\udcff\t1", "not UTF-8"),
@@ -162,6 +163,14 @@ def test_a_broken_query_is_named_by_its_line(folder: Path, line: str, words: str
 def test_a_broken_document_is_named_by_its_line(folder: Path) -> None:
     (folder / "corpus.jsonl").write_bytes(lines(CORPUS) + b"\n[]")
     assert f"{folder / 'corpus.jsonl'}, line 4: " in refusal(folder).detail
+
+
+@pytest.mark.parametrize("entries", [[], [CORPUS[2]]])
+def test_a_corpus_without_any_text_is_refused(
+    folder: Path, entries: list[dict[str, object]]
+) -> None:
+    (folder / "corpus.jsonl").write_bytes(lines(entries))
+    assert refusal(folder).detail == f"{folder / 'corpus.jsonl'} holds no document with a text."
 
 
 def test_the_digest_changes_with_any_file(folder: Path) -> None:
