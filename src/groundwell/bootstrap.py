@@ -30,6 +30,7 @@ from groundwell.encoders.weights import find_model
 from groundwell.generation.answer import Answerer
 from groundwell.ingestion.ingest import Ingestor
 from groundwell.ingestion.jobs import IngestionJobs
+from groundwell.learning.jobs import EvaluationJobs
 from groundwell.ports.blob_store import BlobStore
 from groundwell.ports.embedder import Embedder
 from groundwell.ports.language_model import LanguageModel
@@ -69,18 +70,18 @@ async def open_services(settings: Settings, *, for_worker: bool = False) -> Asyn
         language_model = _make_language_model(settings)
         if language_model is not None:
             stack.push_async_callback(language_model.close)
-        # A worker does not search, so it needs no second model in memory.
-        reranker = (
-            None if for_worker else _open_reranker(settings, stack, database, space, embedder)
-        )
+        # A worker searches too, when it runs an evaluation.
+        reranker = _open_reranker(settings, stack, database, space, embedder)
+        retriever = _make_retriever(settings, database, space, embedder, reranker)
         yield Services(
             database=database,
             blobs=blobs,
             embedder=embedder,
-            retriever=_make_retriever(settings, database, space, embedder, reranker),
+            retriever=retriever,
             ranker=TextRanker(embedder, space.centre, reranker),
             answerer=Answerer(embedder, language_model),
             ingestion=IngestionJobs(database, jobs, ingestor),
+            evaluations=EvaluationJobs(database, jobs, retriever.search),
             jobs=jobs,
             detect_media_type=detect_file,
             limits=Limits(

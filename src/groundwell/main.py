@@ -13,6 +13,7 @@ from groundwell import __version__
 from groundwell.apps.ask import conversation_routes
 from groundwell.apps.ask import routes as ask_routes
 from groundwell.apps.context import routes as context_routes
+from groundwell.apps.evals import routes as evals_routes
 from groundwell.apps.health import routes as health_routes
 from groundwell.apps.library import collection_routes
 from groundwell.apps.library import routes as library_routes
@@ -71,6 +72,7 @@ def create_app(opening: AbstractAsyncContextManager[Services]) -> FastAPI:
         app.include_router(library_routes.router, prefix=prefix)
         app.include_router(conversation_routes.router, prefix=prefix)
     app.include_router(collection_routes.router, prefix="/api/v1")
+    app.include_router(evals_routes.router, prefix="/api/v1")
     return app
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from groundwell.domain.media_types import MediaType
 from groundwell.generation.answer import Answerer
 from groundwell.ingestion.jobs import IngestionJobs
+from groundwell.learning.jobs import EvaluationJobs
 from groundwell.ports.blob_store import BlobStore
 from groundwell.ports.embedder import Embedder
 from groundwell.ports.job_engine import JobEngine
@@ -47,6 +48,7 @@ class Services:
     ranker: TextRanker
     answerer: Answerer
     ingestion: IngestionJobs
+    evaluations: EvaluationJobs
     jobs: JobEngine
     detect_media_type: Callable[[Path, str], Awaitable[MediaType]]
     limits: Limits

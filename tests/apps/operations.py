@@ -56,6 +56,13 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/conversations": {"json": {}},
     "POST /conversations": {"json": {}},
     "POST /api/v1/collections": {"json": {"name": "fresh"}},
+    "POST /api/v1/evals/sets": {
+        "json": {
+            "name": "fresh",
+            "judgements": [{"query": "anything", "relevant": [{"document_id": "a"}]}],
+        }
+    },
+    "POST /api/v1/evals/runs": {"json": {"set": "fresh"}},
 }
 
 

@@ -31,13 +31,25 @@ async def possessions(owner: Tenant) -> dict[str, str]:
     """Make one of everything that has an id, and return the ids by their names in addresses."""
     await upload_texts(owner, [{"id": "plans", "text": SECRET}], "submarines")
     conversation = (await owner.http.post("/conversations", json={})).json()["id"]
-    return {"document_id": "plans", "conversation_id": conversation, "name": "submarines"}
+    judgements = [{"query": SECRET, "relevant": [{"document_id": "plans"}]}]
+    judged = {"name": "judged", "collection": "submarines", "judgements": judgements}
+    eval_set = (await owner.http.post("/api/v1/evals/sets", json=judged)).json()["id"]
+    run = (await owner.http.post("/api/v1/evals/runs", json={"set": "judged"})).json()["id"]
+    return {
+        "document_id": "plans",
+        "conversation_id": conversation,
+        "name": "submarines",
+        "set_id": eval_set,
+        "run_id": run,
+    }
 
 
 MISSING = {
     "document_id": "snalp",
     "conversation_id": "00000000-0000-4000-8000-000000000000",
     "name": "senirambus",
+    "set_id": "00000000-0000-4000-8000-000000000001",
+    "run_id": "00000000-0000-4000-8000-000000000002",
 }
 
 

@@ -10,6 +10,7 @@ import typer
 from groundwell.cli.ask import ask
 from groundwell.cli.console import complain
 from groundwell.cli.doctor import doctor
+from groundwell.cli.evaluate import evaluate
 from groundwell.cli.ingest import ingest
 from groundwell.cli.search import search
 from groundwell.cli.serve import serve
@@ -29,6 +30,7 @@ _app.command()(work)
 _app.command()(ingest)
 _app.command()(search)
 _app.command()(ask)
+_app.command(name="eval")(evaluate)
 _app.command()(doctor)
 
 

@@ -7,6 +7,7 @@ import json
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -26,7 +27,7 @@ def read_batches(folder: Path) -> Iterator[tuple[bytes, int]]:
     Everything is read once before the first batch is given, so that nothing is sent by halves.
     Documents without any text, which some corpora hold, are left out.
     """
-    path = _find_corpus(folder)
+    path = find_lines(folder, "corpus")
     _check_all(path)
     lines: list[bytes] = []
     size = 0
@@ -40,52 +41,72 @@ def read_batches(folder: Path) -> Iterator[tuple[bytes, int]]:
         yield b"\n".join(lines), len(lines)
 
 
-def _find_corpus(folder: Path) -> Path:
-    for name in ("corpus.jsonl", "corpus.jsonl.gz"):
-        if (folder / name).is_file():
-            return folder / name
-    raise NotFoundError(f"There is no corpus.jsonl or corpus.jsonl.gz in {folder}.")
+def read_corpus_ids(folder: Path) -> set[str]:
+    """The ids of all documents that have a text. Raises like `read_batches`."""
+    return set(_check_all(find_lines(folder, "corpus")))
 
 
-def _check_all(path: Path) -> None:
+def find_lines(folder: Path, name: str) -> Path:
+    """The file NAME.jsonl or NAME.jsonl.gz of a folder; NotFoundError when neither is there."""
+    for suffix in (".jsonl", ".jsonl.gz"):
+        if (folder / f"{name}{suffix}").is_file():
+            return folder / f"{name}{suffix}"
+    raise NotFoundError(f"There is no {name}.jsonl or {name}.jsonl.gz in {folder}.")
+
+
+def _check_all(path: Path) -> dict[str, int]:
     first_seen: dict[str, int] = {}
     for number, line in _read_lines(path):
         identity = orjson.loads(line)["id"]
         if identity in first_seen:
-            raise _mistake(path, number, f"it repeats the id of line {first_seen[identity]}")
+            raise mistake_in(path, number, f"it repeats the id of line {first_seen[identity]}")
         first_seen[identity] = number
+    return first_seen
 
 
 def _read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """The documents with their line numbers, as the server takes them."""
+    for number, line in read_raw_lines(path):
+        document = _document(line, path, number)
+        if document is not None:
+            yield number, document
+
+
+def read_raw_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The lines that are not blank with their numbers, from 1; a `.gz` file is unpacked."""
     number = 0
     try:
         with path.open("rb") as raw:
             file = gzip.open(raw) if path.suffix == ".gz" else raw  # noqa: SIM115 - `raw` is closed
             for number, line in enumerate(file, start=1):
-                document = _document(line, path, number) if line.strip() else None
-                if document is not None:
-                    yield number, document
+                if line.strip():
+                    yield number, line
     except (EOFError, zlib.error, OSError) as error:
-        raise _mistake(path, number + 1, f"the file cannot be read on ({error})") from error
+        raise mistake_in(path, number + 1, f"the file cannot be read on ({error})") from error
 
 
-def _document(line: bytes, path: Path, number: int) -> bytes | None:
+def read_entry(line: bytes, path: Path, number: int, kind: str) -> dict[str, Any]:
+    """The object of one line, which must have an `_id`."""
     try:
         entry = orjson.loads(line)
     except json.JSONDecodeError as error:
-        raise _mistake(path, number, f"not valid JSON ({error.msg})") from error
+        raise mistake_in(path, number, f"not valid JSON ({error.msg})") from error
     if not isinstance(entry, dict) or not isinstance(entry.get("_id"), str | int):
-        raise _mistake(path, number, "not a BEIR document: it needs an `_id`")
+        raise mistake_in(path, number, f"not a BEIR {kind}: it needs an `_id`")
+    return entry
+
+
+def _document(line: bytes, path: Path, number: int) -> bytes | None:
+    entry = read_entry(line, path, number, "document")
     identity, title = str(entry["_id"]), entry.get("title") or ""
     text, metadata = entry.get("text") or "", entry.get("metadata") or {}
     if not (isinstance(title, str) and isinstance(text, str) and isinstance(metadata, dict)):
-        raise _mistake(path, number, "`title` and `text` must be strings, `metadata` an object")
+        raise mistake_in(path, number, "`title` and `text` must be strings, `metadata` an object")
     if not 0 < len(identity) <= _ID_CHARACTERS or len(title) > _TITLE_CHARACTERS:
         limits = f"{_ID_CHARACTERS} characters, a title {_TITLE_CHARACTERS}"
-        raise _mistake(path, number, f"an id may have {limits} at most")
+        raise mistake_in(path, number, f"an id may have {limits} at most")
     if "\0" in identity + title + text:
-        raise _mistake(path, number, "text must not contain NUL")
+        raise mistake_in(path, number, "text must not contain NUL")
     if not (title.strip() or text.strip()):
         return None
     document = {"id": identity, "title": title or None, "text": text}
@@ -93,5 +114,6 @@ def _document(line: bytes, path: Path, number: int) -> bytes | None:
     return orjson.dumps({**document, "metadata": metadata} if metadata else document)
 
 
-def _mistake(path: Path, number: int, what: str) -> InvalidInputError:
+def mistake_in(path: Path, number: int, what: str) -> InvalidInputError:
+    """The error that names a line."""
     return InvalidInputError(f"{path}, line {number}: {what}. Nothing was sent.")

@@ -42,8 +42,8 @@ def ingest(
     """
     if not paths and beir is None:
         raise typer.BadParameter("Name files or folders, or --beir DIR.")
-    with connect(data_dir, url, key) as client, _progress() as progress:
-        run = _Run(client, collection, progress)
+    with connect(data_dir, url, key) as client, make_progress() as progress:
+        run = IngestRun(client, collection, progress)
         started = time.monotonic()
         if beir is not None:
             run.send_corpus(beir)
@@ -59,7 +59,7 @@ def ingest(
         raise typer.Exit(1)
 
 
-class _Run:
+class IngestRun:
     """One call of the command: what was sent, and what became of it."""
 
     def __init__(self, client: Client, collection: str, progress: Progress) -> None:
@@ -72,6 +72,7 @@ class _Run:
         self._failed: list[dict[str, str]] = []
 
     def send_files(self, files: list[Path]) -> None:
+        """Upload files one by one; those that are refused are noted."""
         if not files:
             return
         task = self._progress.add_task("Sending", total=len(files))
@@ -88,6 +89,7 @@ class _Run:
             self._progress.advance(task)
 
     def send_corpus(self, folder: Path) -> None:
+        """Send the texts of a BEIR folder in batches."""
         task = self._progress.add_task("Sending", total=None)
         for lines, count in read_batches(folder):
             answer = self._client.post_bytes(
@@ -127,6 +129,7 @@ class _Run:
         self._collect_failures()
 
     def summary(self, seconds: float) -> dict[str, Any]:
+        """What became of everything, as the command prints it."""
         return {
             "collection": self._collection,
             "accepted": len(self._sent),
@@ -202,7 +205,8 @@ def _done(summary: dict[str, Any]) -> int:
     return done
 
 
-def _progress() -> Progress:
+def make_progress() -> Progress:
+    """A bar on standard error that is gone at the end."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),

@@ -20,7 +20,7 @@ from groundwell.web.errors import problem_of, problem_response
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 _PUBLIC = frozenset({"/health", "/health/live", "/health/ready", "/docs", "/openapi.json"})
 _UPLOADS = frozenset({"/api/v1/documents", "/documents"})
-_BATCHES = frozenset({"/api/v1/documents/batch", "/documents/batch"})
+_BATCHES = frozenset({"/api/v1/documents/batch", "/documents/batch", "/api/v1/evals/sets"})
 # Room for the parts of a form around the file.
 _FORM_BYTES = 1 << 20
 # Longer numbers are over every limit, and Python refuses to read very long ones.

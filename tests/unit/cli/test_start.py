@@ -42,11 +42,11 @@ def test_help_is_there_at_once() -> None:
 
 def test_help_names_every_command() -> None:
     said = run("--help").stdout
-    for name in ("serve", "work", "ingest", "search", "ask", "doctor"):
+    for name in ("serve", "work", "ingest", "search", "ask", "eval", "doctor"):
         assert f" {name} " in said
 
 
-@pytest.mark.parametrize("name", ["serve", "work", "ingest", "search", "ask", "doctor"])
+@pytest.mark.parametrize("name", ["serve", "work", "ingest", "search", "ask", "eval", "doctor"])
 def test_every_command_explains_itself(name: str) -> None:
     result = run(name, "--help")
     assert result.returncode == 0

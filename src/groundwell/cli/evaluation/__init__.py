@@ -1,0 +1,1 @@
+"""What `groundwell eval` consists of."""

@@ -1,0 +1,1 @@
+"""Finding out how good the answers are."""

@@ -1,0 +1,115 @@
+"""Judged queries, stored under a name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import uuid4
+
+from psycopg import AsyncConnection
+from psycopg.types.json import Jsonb
+
+from groundwell.domain.documents import TenantId
+from groundwell.domain.errors import ConflictError, NotFoundError
+from groundwell.domain.evaluation import EvalSet, EvalSetId, JudgedQuery
+from groundwell.store.database import Row
+
+_COLUMNS = "SELECT id, name, collection, query_count, judgement_count, created_at FROM eval_sets"
+
+
+async def insert_set(
+    connection: AsyncConnection[Row],
+    tenant: TenantId,
+    name: str,
+    collection: str,
+    queries: Sequence[JudgedQuery],
+) -> EvalSet:
+    """Store judged queries in the order given; ConflictError when the name is taken."""
+    identity = EvalSetId(uuid4())
+    cursor = await connection.execute(
+        "INSERT INTO eval_sets (id, tenant_id, name, collection, query_count, judgement_count)"
+        " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (tenant_id, name) DO NOTHING",
+        (
+            identity,
+            tenant,
+            name,
+            collection,
+            len(queries),
+            sum(len(query.grades) for query in queries),
+        ),
+    )
+    if cursor.rowcount == 0:
+        raise ConflictError(f"There is a set '{name}' already.", code="eval_set_exists")
+    await connection.execute(
+        "INSERT INTO eval_judgements (set_id, ordinal, tenant_id, query, grades)"
+        " SELECT %s, ordinal, %s, query, grades"
+        " FROM unnest(%s::text[], %s::jsonb[]) WITH ORDINALITY AS t (query, grades, ordinal)",
+        (
+            identity,
+            tenant,
+            [query.text for query in queries],
+            [Jsonb(dict(query.grades)) for query in queries],
+        ),
+    )
+    return await get_set(connection, identity)
+
+
+async def list_sets(connection: AsyncConnection[Row]) -> list[EvalSet]:
+    """All sets of the tenant, by name."""
+    cursor = await connection.execute(f"{_COLUMNS} ORDER BY name")
+    return [_set(row) for row in await cursor.fetchall()]
+
+
+async def get_set(connection: AsyncConnection[Row], identity: EvalSetId) -> EvalSet:
+    """The set of that id; NotFoundError when there is none."""
+    cursor = await connection.execute(f"{_COLUMNS} WHERE id = %s", (identity,))
+    return _one(await cursor.fetchone(), "There is no set with that id.")
+
+
+async def get_set_by_name(connection: AsyncConnection[Row], name: str) -> EvalSet:
+    """The set of that name; NotFoundError when there is none."""
+    cursor = await connection.execute(f"{_COLUMNS} WHERE name = %s", (name,))
+    return _one(await cursor.fetchone(), f"There is no set '{name}'.")
+
+
+async def delete_set(connection: AsyncConnection[Row], identity: EvalSetId) -> None:
+    """Delete a set with its runs; NotFoundError when there is none."""
+    cursor = await connection.execute("DELETE FROM eval_sets WHERE id = %s", (identity,))
+    if cursor.rowcount == 0:
+        raise NotFoundError("There is no set with that id.", code="eval_set_not_found")
+
+
+async def load_queries(connection: AsyncConnection[Row], identity: EvalSetId) -> list[JudgedQuery]:
+    """The set's queries in their order; ids are their places, from 1."""
+    cursor = await connection.execute(
+        "SELECT ordinal, query, grades FROM eval_judgements WHERE set_id = %s ORDER BY ordinal",
+        (identity,),
+    )
+    return [JudgedQuery(str(row[0]), row[1], row[2]) for row in await cursor.fetchall()]
+
+
+async def count_missing(
+    connection: AsyncConnection[Row], identity: EvalSetId, collection: str
+) -> tuple[int, int]:
+    """How many documents the collection has, and how many judged ones it lacks."""
+    cursor = await connection.execute(
+        "SELECT (SELECT count(*) FROM documents d JOIN collections c ON c.id = d.collection_id"
+        "        WHERE c.name = %(collection)s AND d.active_version_id IS NOT NULL),"
+        " (SELECT count(*) FROM (SELECT DISTINCT jsonb_object_keys(grades) AS id"
+        "    FROM eval_judgements WHERE set_id = %(set)s) j"
+        "  WHERE NOT EXISTS (SELECT FROM documents d JOIN collections c ON c.id = d.collection_id"
+        "    WHERE c.name = %(collection)s AND d.id = j.id AND d.active_version_id IS NOT NULL))",
+        {"set": identity, "collection": collection},
+    )
+    row = await cursor.fetchone()
+    assert row is not None, "two counts are a row"
+    return row[0], row[1]
+
+
+def _one(row: Row | None, otherwise: str) -> EvalSet:
+    if row is None:
+        raise NotFoundError(otherwise, code="eval_set_not_found")
+    return _set(row)
+
+
+def _set(row: Row) -> EvalSet:
+    return EvalSet(EvalSetId(row[0]), row[1], row[2], row[3], row[4], row[5])
