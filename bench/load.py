@@ -99,7 +99,9 @@ async def _run(
         rng = random.Random(number)
         connection = Connection(url, key)
         if think_seconds:
-            await asyncio.sleep(rng.uniform(0, think_seconds))
+            # The rest of a thought is as long as a whole one (the exponential distribution has no
+            # memory): so the load is even from the first second on.
+            await asyncio.sleep(min(rng.expovariate(1 / think_seconds), seconds))
         # Every client has its own place in the list, so that no query is asked twice at once.
         position = number * len(bodies) // clients
         while time.perf_counter() < end:
@@ -113,7 +115,8 @@ async def _run(
             latencies.append((time.perf_counter() - begun) * 1000)
             errors += status != 200
             if think_seconds:
-                await asyncio.sleep(rng.expovariate(1 / think_seconds))
+                thinks = rng.expovariate(1 / think_seconds)
+                await asyncio.sleep(min(thinks, max(0.0, end - time.perf_counter())))
         await connection.close()
 
     started = time.perf_counter()

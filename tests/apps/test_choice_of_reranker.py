@@ -16,6 +16,7 @@ from groundwell.apps.library.schemas import BatchDocument
 from groundwell.apps.library.uploads import accept_batch
 from groundwell.bootstrap import open_services
 from groundwell.domain.documents import DEFAULT_COLLECTION, DocumentStatus, TenantId
+from groundwell.domain.errors import StartupError
 from groundwell.domain.search import SearchRequest, SearchResponse
 from groundwell.settings import Settings
 from groundwell.store.documents import count_documents
@@ -97,7 +98,8 @@ async def test_a_server_reads_them_too_and_is_done_without_when_it_is_gone(base:
     assert without.degraded == ("reranker",)
 
 
-async def test_a_worker_loads_no_reranker(base: Settings):
+async def test_a_worker_reranks_as_the_server_does_for_it_runs_evaluations(base: Settings):
     missing = base.model_copy(update={"reranker": "cross_encoder", "reranker_model": "/nowhere"})
-    async with open_services(missing, for_worker=True) as services:
-        assert services.retriever is not None
+    with pytest.raises(StartupError, match="/nowhere"):
+        async with open_services(missing, for_worker=True):
+            pass
