@@ -69,17 +69,15 @@ def token_weights(
     tokens would otherwise outweigh the others; the constant keeps the common words of a question,
     which tell what about its subject is asked.
     """
-    words = [match.span() for match in _WORD.finditer(text)]
-    ends = [end for _, end in words]
-    places = [bisect_right(ends, start) for start, _ in spans]
+    words = list(_WORD.finditer(text))
+    starts = [word.start() for word in words]
+    # Punctuation goes with the word before it: its vector tells of what was said up to there.
+    places = [bisect_right(starts, start) - 1 for start, _ in spans]
     shares = Counter(places)
     rarities = {
-        place: max(
-            (term_rarity.get(term, 0.0) for term in analyse(text[slice(*words[place])])),
-            default=0.0,
-        )
+        place: max((term_rarity.get(term, 0.0) for term in analyse(words[place][0])), default=0.0)
         for place in shares
-        if place < len(words)
+        if place >= 0
     }
     weights = [(rarities.get(place, 0.0) + _COMMON_WORD) / shares[place] for place in places]
     return np.array(weights, dtype=np.float32)

@@ -16,6 +16,7 @@ from groundwell.domain.search import (
     Explanation,
     IndexScope,
     LegScores,
+    Scores,
     SearchRequest,
     SearchResponse,
     SearchResult,
@@ -116,8 +117,22 @@ class Retriever:
         return AnalysedQuery(request.query, tuple(analyse(request.query)), encoding)
 
     def _fuse(self, legs: LegScores) -> dict[ChunkId, float]:
+        """Fused scores. However many results are wanted, the first ones stay the same.
+
+        Stretched scores depend on where a list ends, so the legs are fused at their usual depth;
+        what lies deeper comes below.
+        """
+        depth = self._options.depth
+        fused = self._fuse_lists(_top(legs.dense, depth), _top(legs.keyword, depth))
+        if max(len(legs.dense), len(legs.keyword)) <= depth:
+            return fused
+        floor = min(fused.values())
+        deep = self._fuse_lists(legs.dense, legs.keyword)
+        return {chunk: fused.get(chunk, floor * score) for chunk, score in deep.items()}
+
+    def _fuse_lists(self, dense: Scores, keyword: Scores) -> dict[ChunkId, float]:
         options = self._options
-        lists = [(legs.dense, options.dense_weight), (legs.keyword, options.keyword_weight)]
+        lists = [(dense, options.dense_weight), (keyword, options.keyword_weight)]
         return reciprocal_rank_fusion(lists) if options.fusion == "rrf" else fuse(lists)
 
     async def _rerank(
@@ -129,8 +144,7 @@ class Retriever:
     ) -> dict[ChunkId, float]:
         if self._reranker is None or not request.rerank:
             return {}
-        depth = max(self._options.rerank_depth, request.limit)
-        best = _best(fused, depth)
+        best = _best(fused, self._options.rerank_depth)
         texts = await self._texts(request.tenant, best) if self._reranker.needs_text else {}
         candidates = [Candidate(chunk, texts.get(chunk, "")) for chunk in best]
         try:
@@ -160,6 +174,12 @@ class Retriever:
         blended = {chunk: share * again[chunk] + (1 - share) * fresh[chunk] for chunk in reranked}
         floor = min(blended.values(), default=1.0)
         return {chunk: blended.get(chunk, floor * score) for chunk, score in fused.items()}
+
+
+def _top(scores: Scores, count: int) -> Scores:
+    if len(scores) <= count:
+        return scores
+    return {chunk: scores[chunk] for chunk in _best(scores, count)}
 
 
 def _best(scores: Mapping[ChunkId, float], count: int) -> list[ChunkId]:

@@ -125,6 +125,7 @@ def test_a_rare_word_counts_more_than_a_common_one():
     assert weights.tolist() == [8.0, 3.0]
 
 
-def test_stop_words_and_punctuation_count_a_little():
-    weights = token_weights("the fox?", [(0, 3), (4, 7), (7, 8)], {"fox": 4.0})
-    assert weights.tolist() == [2.0, 6.0, 2.0]
+def test_stop_words_count_a_little_and_punctuation_shares_with_the_word_before_it():
+    spans = [(0, 1), (1, 4), (5, 8), (8, 9)]
+    weights = token_weights("(the fox?", spans, {"fox": 4.0})
+    assert weights.tolist() == [2.0, 2.0, 3.0, 3.0]

@@ -69,8 +69,11 @@ class ScriptedIndex:
         assert scope.collection
         assert query.text
         assert search_type in SearchType
-        assert depth >= 100
-        return self.legs
+        best = [
+            dict(sorted(leg.items(), key=lambda item: -item[1])[:depth])
+            for leg in (self.legs.dense, self.legs.keyword)
+        ]
+        return LegScores(*best)
 
 
 @pytest.fixture
@@ -228,6 +231,16 @@ async def test_ranks_instead_of_scores_are_joined_when_so_set(shelf: Shelf):
 
 async def test_at_most_as_many_results_as_asked_for(shelf: Shelf):
     assert len((await retriever(shelf).search(request(shelf, limit=2))).results) == 2
+
+
+async def test_the_first_results_are_the_same_however_many_are_asked_for(shelf: Shelf):
+    dense = {"arch": 0.9, "cable": 0.7, "beam": 0.1, "bread": 0.0}
+    index = await script(shelf, dense, {"cable": 9.0, "beam": 8.0, "tide": 0.1})
+    search = retriever(shelf, index=index, options=RetrievalOptions(depth=2, rerank_depth=2))
+    few = await search.search(request(shelf, limit=2))
+    many = await search.search(request(shelf, limit=5))
+    assert [r.chunk_id for r in many.results][:2] == [r.chunk_id for r in few.results]
+    assert len(many.results) == 5
 
 
 async def test_a_result_is_a_verbatim_passage_with_its_document(shelf: Shelf):
