@@ -106,7 +106,8 @@ def _terms_of(token: str) -> tuple[str, ...]:
 
 
 def _pairs(run: str) -> tuple[str, ...]:
-    run = unicodedata.normalize("NFKC", run).casefold()
+    # A voiced sound mark that stands alone becomes a space and a combining mark.
+    run = "".join(unicodedata.normalize("NFKC", run).casefold().split())
     return tuple(map("".join, pairwise(run))) or ((run,) if run else ())
 
 

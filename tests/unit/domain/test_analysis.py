@@ -3,7 +3,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from groundwell.domain.analysis import MAX_TERM_BYTES, analyse, telling_tokens
@@ -66,6 +66,7 @@ def test_a_query_finds_the_spelling_of_the_document(query: str, document: str):
 
 
 @given(text=st.text(max_size=200))
+@example(text="゛")
 def test_terms_are_fit_for_an_index(text: str):
     for term in analyse(text):
         assert 1 <= len(term.encode()) <= MAX_TERM_BYTES
