@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from contextlib import aclosing
 
 import orjson
 import pytest
+from tests.fakes.staged_server import Scene, Stage, staged
 
 from groundwell.adapters.language_model.openai import Deadlines, OpenAILanguageModel
 from groundwell.domain.answers import ChatMessage, Role
@@ -21,46 +19,10 @@ KEY = "sk-canary-0123456789"
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
 DONE = b"data: [DONE]\n\n"
 
-Scene: TypeAlias = bytes | Callable[[asyncio.StreamWriter], Awaitable[None]]
 
-
-@dataclass
-class Stage:
-    """A server on loopback that plays one scene for each request and then hangs up."""
-
-    scenes: list[Scene]
-    requests: list[bytes] = field(default_factory=list)
-    hung_up: asyncio.Event = field(default_factory=asyncio.Event)
-    port: int = 0
-
-    async def play(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
-        self.requests.append(head + await reader.readexactly(length))
-        scene = self.scenes.pop(0)
-        try:
-            if isinstance(scene, bytes):
-                writer.write(scene)
-                await writer.drain()
-            else:
-                await scene(writer)
-        except ConnectionError:
-            self.hung_up.set()
-        finally:
-            writer.close()
-
-    def model(self, deadlines: Deadlines | None = None) -> OpenAILanguageModel:
-        url = f"http://127.0.0.1:{self.port}/v1/"
-        return OpenAILanguageModel(url, KEY, "small", deadlines or Deadlines())
-
-
-@asynccontextmanager
-async def staged(*scenes: Scene) -> AsyncIterator[Stage]:
-    stage = Stage(list(scenes))
-    server = await asyncio.start_server(stage.play, "127.0.0.1", 0)
-    stage.port = server.sockets[0].getsockname()[1]
-    async with server:
-        yield stage
+def model_of(stage: Stage, deadlines: Deadlines | None = None) -> OpenAILanguageModel:
+    url = f"http://127.0.0.1:{stage.port}/v1/"
+    return OpenAILanguageModel(url, KEY, "small", deadlines or Deadlines())
 
 
 def event(text: str = "", reason: str | None = None, **more: object) -> bytes:
@@ -80,7 +42,7 @@ GOOD = stream(event("Be"), event("cause."), event(reason="stop"), DONE)
 
 
 async def answer(stage: Stage, deadlines: Deadlines | None = None) -> str:
-    model = stage.model(deadlines)
+    model = model_of(stage, deadlines)
     try:
         return "".join([piece async for piece in model.stream(ASKED, 50)])
     finally:
@@ -102,7 +64,7 @@ async def test_request_is_deterministic_uncompressed_and_carries_the_key():
 async def test_complete_reports_the_tokens_used():
     usage = b'data: {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": -1}}\n\n'
     async with staged(stream(event("Yes."), event(reason="stop"), usage, DONE)) as stage:
-        completion = await stage.model().complete(ASKED, 50)
+        completion = await model_of(stage).complete(ASKED, 50)
     assert (completion.text, completion.prompt_tokens) == ("Yes.", 7)
     assert completion.completion_tokens is None
 
@@ -163,7 +125,7 @@ async def test_refused_key_is_told_without_repeating_what_the_provider_said():
     async with staged(echo) as stage:
         with pytest.raises(ProviderError) as caught:
             await answer(stage)
-        assert KEY not in repr(stage.model())
+        assert KEY not in repr(model_of(stage))
     assert caught.value.code == "provider_rejected"
     assert KEY not in repr(caught.value) + caught.value.detail
 
@@ -260,7 +222,7 @@ async def test_time_of_a_slow_consumer_is_not_held_against_the_model():
     slow = Deadlines(between_tokens_seconds=0.1)
     async with staged(GOOD) as stage:
         pieces = []
-        async for piece in stage.model(slow).stream(ASKED, 50):
+        async for piece in model_of(stage, slow).stream(ASKED, 50):
             pieces.append(piece)
             await asyncio.sleep(0.15)
     assert pieces == ["Be", "cause."]
@@ -275,6 +237,6 @@ async def test_finished_answer_does_not_wait_for_a_connection_that_stays_open():
 
 async def test_provider_is_hung_up_on_within_a_second_when_the_consumer_leaves():
     async with staged(_stalling_after(stream(event("Be")))) as stage:
-        async with aclosing(stage.model().stream(ASKED, 50)) as pieces:
+        async with aclosing(model_of(stage).stream(ASKED, 50)) as pieces:
             assert await anext(pieces) == "Be"
         await asyncio.wait_for(stage.hung_up.wait(), 1.0)

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import TypeAlias
 from uuid import uuid4
 
 import orjson
 import pytest
+from tests.fakes.staged_server import Scene, Stage, staged
 
 from groundwell.adapters.reranker.http import HttpReranker
 from groundwell.domain.chunks import ChunkId
@@ -27,42 +24,6 @@ from groundwell.ports.reranker import Candidate
 
 KEY = "sk-canary-0123456789"
 SECRET_TEXT = "the merger is on Friday"
-
-Scene: TypeAlias = bytes | Callable[[asyncio.StreamWriter], Awaitable[None]]
-
-
-@dataclass
-class Stage:
-    """A server on loopback that plays one scene for each request and then hangs up."""
-
-    scenes: list[Scene]
-    requests: list[bytes] = field(default_factory=list)
-    port: int = 0
-
-    async def play(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
-        self.requests.append(head + await reader.readexactly(length))
-        scene = self.scenes.pop(0)
-        try:
-            if isinstance(scene, bytes):
-                writer.write(scene)
-                await writer.drain()
-            else:
-                await scene(writer)
-        except ConnectionError:
-            pass
-        finally:
-            writer.close()
-
-
-@asynccontextmanager
-async def staged(*scenes: Scene) -> AsyncIterator[Stage]:
-    stage = Stage(list(scenes))
-    server = await asyncio.start_server(stage.play, "127.0.0.1", 0)
-    stage.port = server.sockets[0].getsockname()[1]
-    async with server:
-        yield stage
 
 
 def status(line: str, body: bytes = b"", headers: str = "") -> bytes:
