@@ -7,7 +7,7 @@ from contextlib import aclosing
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
 from groundwell.apps.ask import service
@@ -27,25 +27,26 @@ from groundwell.domain.filters import parse_filter
 from groundwell.domain.identity import Principal
 from groundwell.services import Services
 from groundwell.web.deps import App, Reader
+from groundwell.web.gate import visit_of
 from groundwell.web.json_body import StrictJsonRoute
-from groundwell.web.streaming import Event, event_stream
+from groundwell.web.measures import TOLD_DEGRADED, mark_degraded
+from groundwell.web.streaming import EVENT_STREAM, Event, described_events, event_stream
 
 router = APIRouter(tags=["ask"], route_class=StrictJsonRoute)
 
+_EVENTS = ("search_results", "message", "citation", "final_answer", "error", "done")
 _STREAM: dict[int | str, dict[str, Any]] = {
     200: {
-        "content": {"text/event-stream": {}},
-        "description": (
-            "With `stream`: events `search_results`, `message`, `citation`, `final_answer`, "
-            "`error`, `done`."
-        ),
+        **TOLD_DEGRADED[200],
+        "content": {EVENT_STREAM: described_events(*_EVENTS)},
+        "description": (f"With `stream`: events {', '.join(_EVENTS)}."),
     }
 }
 
 
 @router.post("/api/v1/ask", summary="Ask a question", response_model=AnswerOut, responses=_STREAM)
 async def ask(
-    request: Request, app: App, caller: Reader, body: AskIn
+    request: Request, response: Response, app: App, caller: Reader, body: AskIn
 ) -> AnswerOut | StreamingResponse:
     """An answer from the documents, with a citation for every statement.
 
@@ -60,14 +61,16 @@ async def ask(
         passages=body.passages,
         threshold=body.threshold,
     )
-    return await _respond(request, app, caller, question, wants_stream=_wants(request, body.stream))
+    if _wants(request, body.stream):
+        return await _streamed(request, app, caller, question)
+    return await _whole(response, app, caller, question)
 
 
 @router.post(
     "/query", summary="Ask a question, streaming", response_model=AnswerOut, responses=_STREAM
 )
 async def query(
-    request: Request, app: App, caller: Reader, body: QueryIn
+    request: Request, response: Response, app: App, caller: Reader, body: QueryIn
 ) -> AnswerOut | StreamingResponse:
     """The same as `/api/v1/ask`, as a stream unless `stream` is false."""
     question = Question(
@@ -75,17 +78,30 @@ async def query(
         collection=body.collection,
         conversation=_known(body.conversation_id),
     )
-    return await _respond(request, app, caller, question, wants_stream=body.stream)
+    if body.stream:
+        return await _streamed(request, app, caller, question)
+    return await _whole(response, app, caller, question)
 
 
-async def _respond(
-    request: Request, app: Services, caller: Principal, question: Question, *, wants_stream: bool
-) -> AnswerOut | StreamingResponse:
+async def _streamed(
+    request: Request, app: Services, caller: Principal, question: Question
+) -> StreamingResponse:
+    """The answer as events. The header names what the search lacked, `final_answer` all."""
+    visit_of(request).check_stream()
     inquiry = await service.prepare(app, caller, question)
-    answering = service.answer(app, caller, inquiry, is_streamed=wants_stream)
-    if wants_stream:
-        return event_stream(request, _events(answering, inquiry.conversation))
-    return AnswerOut.of(await _finished(answering), inquiry.conversation)
+    answering = service.answer(app, caller, inquiry, is_streamed=True)
+    response = event_stream(request, _events(answering, inquiry.conversation))
+    mark_degraded(response, inquiry.sources.degraded)
+    return response
+
+
+async def _whole(
+    response: Response, app: Services, caller: Principal, question: Question
+) -> AnswerOut:
+    inquiry = await service.prepare(app, caller, question)
+    answer = await _finished(service.answer(app, caller, inquiry, is_streamed=False))
+    mark_degraded(response, answer.degraded)
+    return AnswerOut.of(answer, inquiry.conversation)
 
 
 async def _finished(answering: AsyncGenerator[AnswerEvent, None]) -> Answer:

@@ -6,12 +6,13 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from groundwell.domain.answers import Answer, Citation, Conversation, Message
+from groundwell.domain.answers import Answer, Citation, ContextUsage, Conversation, Message
 from groundwell.domain.documents import DEFAULT_COLLECTION
 from groundwell.domain.search import SearchResult
-from groundwell.web.fields import CollectionName, QueryText
+from groundwell.web.fields import WHOLE, CollectionName, Flag, Number, QueryText
+from groundwell.web.filter_schema import Filter
 
 
 class AskIn(BaseModel):
@@ -22,10 +23,10 @@ class AskIn(BaseModel):
     query: QueryText
     collection: CollectionName = DEFAULT_COLLECTION
     conversation_id: UUID | None = None
-    stream: bool = False
-    filter: dict[str, JsonValue] = Field(default_factory=dict)
-    passages: int | None = Field(default=None, ge=1, le=50)
-    threshold: float | None = Field(default=None, ge=0, le=1)
+    stream: Flag = False
+    filter: Filter = Field(default_factory=dict)
+    passages: Annotated[int, Field(ge=1, le=50), WHOLE] | None = None
+    threshold: Number | None = Field(default=None, ge=0, le=1)
 
 
 class QueryIn(BaseModel):
@@ -35,7 +36,7 @@ class QueryIn(BaseModel):
 
     query: QueryText
     conversation_id: UUID | None = None
-    stream: bool = True
+    stream: Flag = True
     collection: CollectionName = DEFAULT_COLLECTION
 
 
@@ -68,10 +69,23 @@ class CitationOut(BaseModel):
         )
 
 
+class UsageOut(BaseModel):
+    """What a language model was shown of the documents; tokens by the embedder's tokenizer."""
+
+    context_characters: int
+    context_tokens: int
+
+    @classmethod
+    def of(cls, usage: ContextUsage) -> UsageOut:
+        """The usage as clients see it."""
+        return cls(context_characters=usage.characters, context_tokens=usage.tokens)
+
+
 class AnswerOut(BaseModel):
     """An answer. Every `[n]` in it has its citation, and every citation its `[n]`.
 
-    `revised` says of a stream that its deltas were another text, which this one replaces.
+    `revised` says of a stream that its deltas were another text, which this one replaces. `usage`
+    is null where no language model was asked.
     """
 
     answer: str
@@ -81,6 +95,7 @@ class AnswerOut(BaseModel):
     fallback_used: bool
     revised: bool
     degraded: list[str]
+    usage: UsageOut | None
 
     @classmethod
     def of(cls, answer: Answer, conversation: UUID, *, is_revised: bool = False) -> AnswerOut:
@@ -93,6 +108,7 @@ class AnswerOut(BaseModel):
             fallback_used=answer.fallback_used,
             revised=is_revised,
             degraded=list(answer.degraded),
+            usage=None if answer.usage is None else UsageOut.of(answer.usage),
         )
 
 

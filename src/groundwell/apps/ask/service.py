@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from groundwell.domain.answers import (
     Answer,
     AnswerEvent,
     AnswerFinished,
+    AnswerMode,
     ChatMessage,
+    Citation,
+    CitationAdded,
     Conversation,
     ConversationId,
     Message,
     Role,
+    SourcesFound,
+    TextDelta,
 )
-from groundwell.domain.chunks import ChunkId
-from groundwell.domain.documents import JsonValue, PageSpan
+from groundwell.domain.documents import JsonValue, Metadata
+from groundwell.domain.errors import GroundwellError
 from groundwell.domain.filters import Filter
 from groundwell.domain.identity import Principal
-from groundwell.domain.search import SearchRequest, SearchResponse, SearchResult
-from groundwell.generation.passages import PageLocator
+from groundwell.domain.search import SearchRequest, SearchResponse
+from groundwell.domain.sharing import Viewer
+from groundwell.generation.passages import PageLocator, PageSpans
 from groundwell.services import Services
 from groundwell.store import conversations
 from groundwell.store.passages import load_pages
 
 _HISTORY_MESSAGES = 10
 _TITLE_CHARACTERS = 80
+_INCOMPLETE = "incomplete"
+_BROKEN_OFF = ("language_model",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +61,39 @@ class Inquiry:
     pages: PageLocator
 
 
+@dataclass(slots=True)
+class _Told:
+    """What a reader has been told of an answer."""
+
+    text: str = ""
+    citations: dict[int, Citation] = field(default_factory=dict)
+    has_ended: bool = False
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether something was told, but not to its end."""
+        return bool(self.text.strip()) and not self.has_ended
+
+    def note(self, event: AnswerEvent) -> None:
+        """Take an event into account."""
+        match event:
+            case TextDelta(text):
+                self.text += text
+            case CitationAdded(citation):
+                self.citations[citation.marker] = citation
+            case AnswerFinished():
+                self.has_ended = True
+            case SourcesFound():
+                pass
+
+
 async def prepare(services: Services, caller: Principal, question: Question) -> Inquiry:
     """Search, and open the question's conversation, begun if need be.
 
     From here on the question is kept, whatever becomes of its answer.
 
-    Raises NotFoundError for an unknown collection or conversation. Nothing is begun or kept then.
+    Raises NotFoundError for an unknown collection or conversation, BudgetExceededError when the
+    caller's tokens do not suffice for an answer. Nothing is begun or kept then.
     """
     sources = await services.retriever.search(
         SearchRequest(
@@ -71,13 +105,17 @@ async def prepare(services: Services, caller: Principal, question: Question) -> 
             if question.threshold is None
             else question.threshold,
             filter=question.filter,
+            viewer=Viewer.of(caller),
+            is_shared_out=True,
         )
     )
+    wanted = services.answerer.tokens_wanted(question.query, sources)
+    await services.allowances.tokens.put_aside(wanted)
     pages = await load_pages(
-        services.database, caller.tenant, [result.chunk_id for result in sources.results]
+        services.database, Viewer.of(caller), [result.chunk_id for result in sources.results]
     )
     conversation, history = await _open_conversation(services, caller, question)
-    return Inquiry(question.query, conversation, history, sources, _Pages(pages))
+    return Inquiry(question.query, conversation, history, sources, PageSpans(pages))
 
 
 async def answer(
@@ -85,8 +123,10 @@ async def answer(
 ) -> AsyncGenerator[AnswerEvent, None]:
     """The answer as events. It is stored before the last event is given.
 
-    A model that breaks off is an error only when `is_streamed`: its words are out then.
+    A model that breaks off is an error only when `is_streamed`: its words are out then. These, and
+    those that were out when the reader left, are stored as an incomplete message.
     """
+    told = _Told()
     events = services.answerer.answer(
         inquiry.query,
         inquiry.sources,
@@ -94,11 +134,21 @@ async def answer(
         inquiry.pages,
         is_streamed=is_streamed,
     )
-    async with aclosing(events):
-        async for event in events:
-            if isinstance(event, AnswerFinished):
-                await _remember(services, caller, inquiry, event.answer)
-            yield event
+    try:
+        async with aclosing(events):
+            async for event in events:
+                told.note(event)
+                if isinstance(event, AnswerFinished):
+                    services.metrics.observe_degraded(event.answer.degraded)
+                    await _remember(services, caller, inquiry, event.answer)
+                yield event
+    except GroundwellError:
+        if not told.has_ended:
+            services.metrics.observe_degraded(_BROKEN_OFF)
+        raise
+    finally:
+        if told.is_partial and is_streamed:
+            await _keep_partial(services, caller, inquiry, told)
 
 
 async def _open_conversation(
@@ -119,13 +169,64 @@ async def _open_conversation(
         await conversations.append_message(
             connection, caller.tenant, opened.id, Role.USER, question.query, {}
         )
-    return opened.id, [ChatMessage(message.role, message.content) for message in messages]
+    # Half an answer was never checked: the model must not build on it.
+    return opened.id, [
+        ChatMessage(message.role, message.content)
+        for message in messages
+        if message.metadata.get("state") != _INCOMPLETE
+    ]
 
 
 async def _remember(
     services: Services, caller: Principal, inquiry: Inquiry, finished: Answer
 ) -> None:
-    citations: list[JsonValue] = [
+    about: Metadata = {"mode": finished.mode.value}
+    await _append(services, caller, inquiry, finished.text, about, finished.citations)
+
+
+async def _keep_partial(
+    services: Services, caller: Principal, inquiry: Inquiry, told: _Told
+) -> None:
+    """Store what was told of an answer that has no end."""
+    about: Metadata = {"mode": AnswerMode.GENERATED.value, "state": _INCOMPLETE}
+    await _append(services, caller, inquiry, told.text, about, list(told.citations.values()))
+
+
+async def _append(
+    services: Services,
+    caller: Principal,
+    inquiry: Inquiry,
+    text: str,
+    about: Metadata,
+    citations: Sequence[Citation],
+) -> None:
+    cited = {(citation.document_id, citation.version) for citation in citations}
+    sources = [
+        result.chunk_id
+        for result in inquiry.sources.results
+        if (result.document_id, result.version) in cited
+    ]
+    async with services.database.transaction(Viewer.of(caller)) as connection:
+        held = await conversations.hold_sources(connection, sources)
+        # What was deleted while the answer was made is not kept by it.
+        is_whole = len(held) == len(sources)
+        drawn_from: list[JsonValue] = [*sorted({str(uid) for uid in held.values()})]
+        await conversations.append_message(
+            connection,
+            caller.tenant,
+            inquiry.conversation,
+            Role.ASSISTANT,
+            text if is_whole else conversations.WITHDRAWN,
+            {
+                **about,
+                "citations": _stored(citations) if is_whole else [],
+                "drawn_from": drawn_from,
+            },
+        )
+
+
+def _stored(citations: Iterable[Citation]) -> list[JsonValue]:
+    return [
         {
             "marker": citation.marker,
             "document_id": citation.document_id,
@@ -135,30 +236,8 @@ async def _remember(
             "char_end": citation.char_end,
             "quote": citation.quote,
         }
-        for citation in finished.citations
+        for citation in citations
     ]
-    async with services.database.transaction(caller.tenant) as connection:
-        await conversations.append_message(
-            connection,
-            caller.tenant,
-            inquiry.conversation,
-            Role.ASSISTANT,
-            finished.text,
-            {"mode": finished.mode.value, "citations": citations},
-        )
-
-
-class _Pages:
-    """Tells pages by the spans of each passage's document version."""
-
-    def __init__(self, pages: Mapping[ChunkId, Sequence[PageSpan]]) -> None:
-        self._pages = pages
-
-    def page_at(self, result: SearchResult, char_start: int) -> int | None:
-        """The page on which the character stands."""
-        spans = self._pages.get(result.chunk_id, ())
-        index = bisect_right(spans, char_start, key=lambda span: span.char_start) - 1
-        return spans[index].page if index >= 0 else result.page
 
 
 async def create_conversation(

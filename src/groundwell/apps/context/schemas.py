@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
 from groundwell.domain.search import SearchType
-from groundwell.web.fields import QueryText
+from groundwell.web.fields import NotBlank, Number, QueryText, Whole
 
 MOST_CANDIDATES = 100
 
@@ -44,6 +44,14 @@ def _strict(example: dict[str, Any]) -> ConfigDict:
     return ConfigDict(extra="forbid", json_schema_extra={"examples": [example]})
 
 
+class ToldDegraded(BaseModel):
+    """An answer that has one more field when parts were away, and only then."""
+
+    degraded: list[str] | None = Field(
+        default=None, description="Parts that were away; left out when all were there."
+    )
+
+
 class EmbeddingIn(BaseModel):
     """A text of a user that is to be embedded and remembered."""
 
@@ -56,7 +64,9 @@ class EmbeddingIn(BaseModel):
         }
     )
 
-    text: Annotated[str, StringConstraints(min_length=1, max_length=50_000, pattern=r"\S")]
+    text: Annotated[
+        str, StringConstraints(min_length=1, max_length=50_000, pattern=r"\S"), NotBlank
+    ]
     user_id: UserId
     content_type: ContentType
     metadata: dict[str, JsonValue] = Field(
@@ -97,8 +107,8 @@ class HybridSearchIn(BaseModel):
     query: QueryText
     user_id: UserId
     search_type: SearchType = SearchType.HYBRID
-    limit: int = Field(default=10, ge=1, le=100)
-    threshold: float = Field(default=0.0, ge=0, le=1, description="Least score of a result.")
+    limit: Whole = Field(default=10, ge=1, le=100)
+    threshold: Number = Field(default=0.0, ge=0, le=1, description="Least score of a result.")
 
 
 class HybridResult(BaseModel):
@@ -110,7 +120,7 @@ class HybridResult(BaseModel):
     metadata: dict[str, Any]
 
 
-class HybridSearchOut(BaseModel):
+class HybridSearchOut(ToldDegraded):
     """The results, best first."""
 
     results: list[HybridResult]
@@ -133,7 +143,7 @@ class RerankIn(BaseModel):
         min_length=1, max_length=MOST_CANDIDATES
     )
     user_id: UserId
-    top_k: int = Field(default=10, ge=1, le=MOST_CANDIDATES)
+    top_k: Whole = Field(default=10, ge=1, le=MOST_CANDIDATES)
 
 
 class RankedText(BaseModel):
@@ -144,7 +154,7 @@ class RankedText(BaseModel):
     original_rank: int
 
 
-class RerankOut(BaseModel):
+class RerankOut(ToldDegraded):
     """The best candidates, best first."""
 
     reranked: list[RankedText]
@@ -167,7 +177,7 @@ class RagQueryIn(BaseModel):
     include_context: list[ContextKind] = Field(
         default_factory=lambda: list(ContextKind), min_length=1, max_length=100
     )
-    max_context_items: int = Field(default=10, ge=1, le=50)
+    max_context_items: Whole = Field(default=10, ge=1, le=50)
 
 
 class ContextItem(BaseModel):
@@ -178,7 +188,7 @@ class ContextItem(BaseModel):
     relevance: float
 
 
-class RagQueryOut(BaseModel):
+class RagQueryOut(ToldDegraded):
     """The context, most relevant first, and how it was found."""
 
     context: list[ContextItem]

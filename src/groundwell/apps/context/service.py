@@ -24,15 +24,17 @@ from groundwell.apps.context.schemas import (
     RerankIn,
     RerankOut,
 )
-from groundwell.domain.documents import TenantId, check_metadata
+from groundwell.domain.documents import check_metadata
 from groundwell.domain.errors import ForbiddenError, InvalidInputError, NotFoundError
 from groundwell.domain.identity import Principal, Scope
 from groundwell.domain.privacy import names_in_profile, scrub
 from groundwell.domain.search import SearchRequest, SearchResponse, SearchType
+from groundwell.domain.sharing import Viewer
 from groundwell.domain.timing import StageClock
 from groundwell.services import Services
 from groundwell.store.collections import ensure_collection
 from groundwell.store.intake import NewDocument, accept_documents
+from groundwell.web.quotas import enforce_quotas
 
 COLLECTION = "context"
 """Holds what users' applications remembered, and the general knowledge that belongs to it."""
@@ -63,7 +65,7 @@ async def remember(
     with clock.stage("embed"):
         (encoding,) = await services.embedder.embed_documents([document.text or ""])
     with clock.stage("store"):
-        await _accept(services, caller.tenant, document)
+        await _accept(services, caller, document)
     vector: list[float] = encoding.vector.tolist()
     body = EmbeddingOut(embedding=vector, dimension=len(vector), model=services.embedder.model)
     return Answer(body, clock.timings())
@@ -84,6 +86,7 @@ async def search(
             limit=wanted.limit,
             threshold=wanted.threshold,
             filter=own_documents(wanted.user_id),
+            viewer=Viewer.of(caller),
         ),
     )
     results = [
@@ -95,7 +98,11 @@ async def search(
         )
         for result in found.results
     ]
-    return Answer(HybridSearchOut(results=results), found.timings_ms, found.degraded)
+    return Answer(
+        HybridSearchOut(results=results, degraded=_named(found.degraded)),
+        found.timings_ms,
+        found.degraded,
+    )
 
 
 async def rerank(services: Services, caller: Principal, wanted: RerankIn) -> Answer[RerankOut]:
@@ -104,7 +111,7 @@ async def rerank(services: Services, caller: Principal, wanted: RerankIn) -> Ans
     query, *texts = await asyncio.to_thread(
         lambda: [scrub(text) for text in (wanted.query, *wanted.candidates)]
     )
-    ranking = await services.ranker.rank(caller.tenant, query, texts)
+    ranking = await services.ranker.rank(query, texts)
     places = range(len(texts))
     best = sorted(places, key=lambda place: -ranking.scores[place])[: wanted.top_k]
     ranked = [
@@ -115,7 +122,11 @@ async def rerank(services: Services, caller: Principal, wanted: RerankIn) -> Ans
         )
         for place in best
     ]
-    return Answer(RerankOut(reranked=ranked), ranking.timings_ms, ranking.degraded)
+    return Answer(
+        RerankOut(reranked=ranked, degraded=_named(ranking.degraded)),
+        ranking.timings_ms,
+        ranking.degraded,
+    )
 
 
 async def find_context(
@@ -133,7 +144,7 @@ async def find_context(
             limit=wanted.max_context_items,
             threshold=services.answers.threshold,
             filter=documents_of(wanted.user_id, kinds),
-            explain=True,
+            viewer=Viewer.of(caller),
         ),
     )
     context = [
@@ -147,6 +158,7 @@ async def find_context(
         context=context,
         embeddings_used=[services.embedder.model] if has_embedder else [],
         search_strategy=_strategy(found, has_embedder=has_embedder),
+        degraded=_named(found.degraded),
     )
     return Answer(body, found.timings_ms, found.degraded)
 
@@ -189,12 +201,17 @@ def _document(given: EmbeddingIn) -> NewDocument:
     )
 
 
-async def _accept(services: Services, tenant: TenantId, document: NewDocument) -> None:
+async def _accept(services: Services, caller: Principal, document: NewDocument) -> None:
+    tenant = caller.tenant
     async with services.database.transaction(tenant) as connection:
         collection = await ensure_collection(connection, tenant, COLLECTION, services.chunking)
-        accepted = await accept_documents(connection, tenant, collection.id, [document])
+        accepted = await accept_documents(
+            connection, tenant, collection.id, [document], caller.user_id
+        )
         work = [item.uid for item in accepted if item.has_work]
         await services.ingestion.defer(connection, tenant, work)
+        if work:
+            await enforce_quotas(services, connection, caller)
 
 
 async def _scrubbed(query: str) -> str:
@@ -209,10 +226,10 @@ async def _search(services: Services, request: SearchRequest) -> SearchResponse:
         return SearchResponse((), {})
 
 
+def _named(degraded: tuple[str, ...]) -> list[str] | None:
+    return list(degraded) or None
+
+
 def _strategy(found: SearchResponse, *, has_embedder: bool) -> str:
-    is_reranked = any(
-        result.explanation is not None and result.explanation.rerank is not None
-        for result in found.results
-    )
     legs = SearchType.HYBRID if has_embedder else SearchType.KEYWORD
-    return f"{legs}+rerank" if is_reranked else legs
+    return f"{legs}+rerank" if found.results and found.is_reranked else legs

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query
 from groundwell.apps.evals import service
 from groundwell.apps.evals.schemas import (
     ComparisonOut,
+    JudgementOut,
     Order,
     QueryResultOut,
     ResultPage,
@@ -17,6 +18,7 @@ from groundwell.apps.evals.schemas import (
     RunIn,
     RunList,
     RunOut,
+    SetDetail,
     SetIn,
     SetList,
     SetOut,
@@ -33,7 +35,7 @@ router = APIRouter(prefix="/evals", tags=["evaluations"], route_class=StrictJson
 @router.post("/sets", status_code=201, summary="Store judged queries")
 async def create_eval_set(app: App, caller: Writer, body: SetIn) -> SetOut:
     """Queries with the documents that answer them. Documents that do not exist yet may be named."""
-    return SetOut.of(await service.create_set(app, caller.tenant, body))
+    return SetOut.of(await service.create_set(app, caller, body))
 
 
 @router.get("/sets", summary="List stored sets")
@@ -41,6 +43,20 @@ async def list_eval_sets(app: App, caller: Reader) -> SetList:
     """All sets, by name."""
     found = await service.list_sets(app, caller.tenant)
     return SetList(sets=[SetOut.of(item) for item in found])
+
+
+@router.get("/sets/{set_id}", summary="Read a set")
+async def read_eval_set(
+    app: App,
+    caller: Reader,
+    set_id: UUID,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    offset: Annotated[int, Query(ge=0, le=100_000)] = 0,
+) -> SetDetail:
+    """The set with some of its queries, in their order, as they were stored."""
+    found, queries = await service.read_set(app, caller.tenant, EvalSetId(set_id), limit, offset)
+    judged = [JudgementOut.of(query) for query in queries]
+    return SetDetail(**SetOut.of(found).model_dump(), judged=judged)
 
 
 @router.delete("/sets/{set_id}", status_code=204, summary="Delete a set")

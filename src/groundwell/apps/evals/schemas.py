@@ -7,15 +7,17 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from groundwell.domain.documents import DEFAULT_COLLECTION
-from groundwell.domain.evaluation import Comparison, EvalRun, EvalSet, QueryResult
+from groundwell.domain.evaluation import Comparison, EvalRun, EvalSet, JudgedQuery, QueryResult
 from groundwell.domain.search import SearchType
-from groundwell.web.fields import CollectionName, QueryText
+from groundwell.web.fields import CollectionName, Flag, NotBlank, Number, QueryText, Whole
+from groundwell.web.filter_schema import Filter
+from groundwell.web.search_switches import SearchSwitchesIn
 
 SetName = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"\S")
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), NotBlank
 ]
 DocumentId = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Order = Literal["set", "worst"]
@@ -27,7 +29,7 @@ class RelevantIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     document_id: DocumentId
-    grade: int = Field(default=1, ge=0, le=1000)
+    grade: Whole = Field(default=1, ge=0, le=1000)
 
 
 class JudgementIn(BaseModel):
@@ -65,21 +67,47 @@ class SetOut(BaseModel):
         return cls(**asdict(found))
 
 
+class RelevantOut(BaseModel):
+    """A judged document and its grade."""
+
+    document_id: str
+    grade: int
+
+
+class JudgementOut(BaseModel):
+    """A stored query with its judged documents, in the form in which it can be stored again."""
+
+    query: str
+    relevant: list[RelevantOut]
+
+    @classmethod
+    def of(cls, query: JudgedQuery) -> JudgementOut:
+        """The query as clients see it."""
+        relevant = [
+            RelevantOut(document_id=doc, grade=grade) for doc, grade in query.grades.items()
+        ]
+        return cls(query=query.text, relevant=relevant)
+
+
+class SetDetail(SetOut):
+    """A set and a page of its queries, of which there are `queries`."""
+
+    judged: list[JudgementOut]
+
+
 class SetList(BaseModel):
     """All sets, by name."""
 
     sets: list[SetOut]
 
 
-class ConfigIn(BaseModel):
+class ConfigIn(SearchSwitchesIn):
     """Options of a search; what is left out has its default."""
 
-    model_config = ConfigDict(extra="forbid")
-
     search_type: SearchType | None = None
-    threshold: float | None = Field(default=None, ge=0, le=1)
-    filter: dict[str, JsonValue] | None = None
-    rerank: bool | None = None
+    threshold: Number | None = Field(default=None, ge=0, le=1)
+    filter: Filter | None = None
+    rerank: Flag | None = None
 
     def options(self) -> dict[str, Any]:
         """The options that were given."""

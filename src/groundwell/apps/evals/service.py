@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from groundwell.apps.evals.schemas import JudgementIn, Order, RunIn, SetIn
 from groundwell.domain.documents import TenantId
-from groundwell.domain.errors import ConflictError, InvalidInputError
+from groundwell.domain.errors import ConflictError, InvalidInputError, QuotaExceededError
 from groundwell.domain.evaluation import (
     Comparison,
     EvalRun,
@@ -20,19 +20,23 @@ from groundwell.domain.evaluation import (
     RunStatus,
 )
 from groundwell.domain.filters import parse_filter
+from groundwell.domain.identity import Principal
+from groundwell.domain.search import SearchType
 from groundwell.learning.significance import compare_runs
 from groundwell.services import Services
 from groundwell.store import eval_runs, eval_sets
 from groundwell.store.collections import get_collection
 
+_MOST_UNFINISHED_RUNS = 20
 
-async def create_set(services: Services, tenant: TenantId, wanted: SetIn) -> EvalSet:
+
+async def create_set(services: Services, caller: Principal, wanted: SetIn) -> EvalSet:
     """Store judged queries over a collection that exists."""
     queries = _judged(wanted.judgements)
-    async with services.database.transaction(tenant) as connection:
+    async with services.database.transaction(caller.tenant) as connection:
         await get_collection(connection, wanted.collection)
         return await eval_sets.insert_set(
-            connection, tenant, wanted.name, wanted.collection, queries
+            connection, caller.tenant, wanted.name, wanted.collection, queries, caller.user_id
         )
 
 
@@ -42,6 +46,16 @@ async def list_sets(services: Services, tenant: TenantId) -> list[EvalSet]:
         return await eval_sets.list_sets(connection)
 
 
+async def read_set(
+    services: Services, tenant: TenantId, identity: EvalSetId, limit: int, offset: int
+) -> tuple[EvalSet, list[JudgedQuery]]:
+    """A set, and a page of its queries."""
+    async with services.database.transaction(tenant) as connection:
+        found = await eval_sets.get_set(connection, identity)
+        queries = await eval_sets.load_queries(connection, identity, limit=limit, offset=offset)
+    return found, queries
+
+
 async def delete_set(services: Services, tenant: TenantId, identity: EvalSetId) -> None:
     """Delete a set; its runs go with it, and those that still run stop."""
     async with services.database.transaction(tenant) as connection:
@@ -49,15 +63,26 @@ async def delete_set(services: Services, tenant: TenantId, identity: EvalSetId) 
 
 
 async def create_run(services: Services, tenant: TenantId, wanted: RunIn) -> EvalRun:
-    """Queue a run; it and its job are stored together."""
+    """Queue a run; it and its job are stored together.
+
+    Raises InvalidInputError for a configuration that every search of the run would refuse, and
+    QuotaExceededError when many of the tenant's runs wait.
+    """
     options = wanted.config.options()
     parse_filter(options.get("filter", {}))
+    services.fusion.wanted_by(
+        wanted.config.switches(), wanted.config.search_type or SearchType.HYBRID
+    )
     compare_with = None if wanted.compare_with is None else EvalRunId(wanted.compare_with)
     async with services.database.transaction(tenant) as connection:
         found = await eval_sets.get_set_by_name(connection, wanted.set)
         if compare_with is not None:
             other = await eval_runs.get_run(connection, compare_with)
             _require_same_set(found, other)
+        # Two requests at once may make one too many, which harms nobody: tenants take turns.
+        unfinished = await eval_runs.count_unfinished(connection)
+        if unfinished >= _MOST_UNFINISHED_RUNS:
+            raise QuotaExceededError("evaluations", _MOST_UNFINISHED_RUNS, unfinished)
         run = await eval_runs.insert_run(connection, tenant, found.id, options, compare_with)
         await services.evaluations.defer(connection, tenant, run.id)
     return run

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Annotated
 
 from fastapi import Request
-from pydantic import TypeAdapter, ValidationError
+from pydantic import FailFast, TypeAdapter, ValidationError
 
 from groundwell.apps.library.schemas import BatchDocument
 from groundwell.domain.errors import InvalidInputError
@@ -14,18 +15,23 @@ from groundwell.web.errors import UnsupportedMediaTypeError
 from groundwell.web.json_body import UnreadableJsonError, read_json
 
 _LINES = ("application/x-ndjson", "application/jsonl", "application/x-jsonlines")
-_LIST: TypeAdapter[list[BatchDocument]] = TypeAdapter(list[BatchDocument])
+# Only the first mistake is told: all of a million would take more memory than the batch.
+_LIST: TypeAdapter[list[BatchDocument]] = TypeAdapter(Annotated[list[BatchDocument], FailFast()])
+# Far more than a batch has documents, for those who like blank lines.
+_MOST_LINES = 100_000
 _PLACE_CHARACTERS = 80
 
 _ITEM = BatchDocument.model_json_schema(ref_template="#/components/schemas/{model}")
 _ITEM.pop("$defs")
 
+_DOCUMENTS = {"type": "array", "items": _ITEM}
+
 BATCH_BODY = {
     "requestBody": {
         "required": True,
         "content": {
-            "application/json": {"schema": {"type": "array", "items": _ITEM}},
-            _LINES[0]: {"schema": {"type": "string"}},
+            "application/json": {"schema": _DOCUMENTS},
+            _LINES[0]: {"schema": _DOCUMENTS | {"description": "One item a line."}},
         },
     }
 }
@@ -37,7 +43,11 @@ async def read_batch(request: Request) -> list[BatchDocument]:
     data = await request.body()
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type in _LINES:
-        lines = [(n, line) for n, line in enumerate(data.splitlines(), start=1) if line.strip()]
+        if data.count(b"\n") > _MOST_LINES:
+            raise InvalidInputError(
+                f"A batch may have {_MOST_LINES} lines at most.", code="batch_too_large"
+            )
+        lines = [(n, line) for n, line in enumerate(data.split(b"\n"), start=1) if line.strip()]
         items = [_parse(line, f"Line {number}") for number, line in lines]
         return _check(items, [f"Line {number}" for number, _ in lines])
     if content_type != "application/json":

@@ -2,55 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, Field
 
+from groundwell.apps.search.explained import ExplanationOut
 from groundwell.domain.documents import DEFAULT_COLLECTION
-from groundwell.domain.search import Explanation, SearchResponse, SearchResult, SearchType
-from groundwell.web.fields import CollectionName, QueryText
+from groundwell.domain.search import SearchResponse, SearchResult, SearchType
+from groundwell.web.fields import CollectionName, Flag, Number, QueryText, Whole
+from groundwell.web.filter_schema import Filter
+from groundwell.web.search_switches import SearchSwitchesIn
 
 
-class SearchIn(BaseModel):
+class SearchIn(SearchSwitchesIn):
     """A search."""
-
-    model_config = ConfigDict(extra="forbid")
 
     query: QueryText
     collection: CollectionName = DEFAULT_COLLECTION
     search_type: SearchType = SearchType.HYBRID
-    limit: int = Field(default=10, ge=1, le=200)
-    threshold: float = Field(default=0.0, ge=0, le=1, description="Least score of a result.")
-    filter: dict[str, JsonValue] = Field(
-        default_factory=dict,
-        description="Conditions on metadata: $eq $ne $in $nin $gt $gte $lt $lte $and $or $not.",
-        examples=[{"year": {"$gte": 2020}}],
-    )
-    rerank: bool = True
-    explain: bool = False
-
-
-class ExplanationOut(BaseModel):
-    """Every stage's score; null where the stage did not see the passage."""
-
-    dense: float | None
-    keyword: float | None
-    fused: float
-    rerank: float | None
-    rank_fused: int
-    rank_final: int
-
-    @classmethod
-    def of(cls, explanation: Explanation) -> ExplanationOut:
-        """The explanation as clients see it."""
-        return cls(
-            dense=explanation.dense,
-            keyword=explanation.keyword,
-            fused=explanation.fused,
-            rerank=explanation.rerank,
-            rank_fused=explanation.rank_fused,
-            rank_final=explanation.rank_final,
-        )
+    limit: Whole = Field(default=10, ge=1, le=200)
+    threshold: Number = Field(default=0.0, ge=0, le=1, description="Least score of a result.")
+    filter: Filter = Field(default_factory=dict)
+    rerank: Flag = True
+    explain: Flag = False
 
 
 class ResultOut(BaseModel):
@@ -91,18 +66,46 @@ class ResultOut(BaseModel):
         )
 
 
+class CorrectionOut(BaseModel):
+    """A misspelt word: the keyword leg took `corrected` for `original == query[start:end]`."""
+
+    original: str
+    corrected: str
+    start: int
+    end: int
+
+
+class UnderstoodOut(BaseModel):
+    """What the search made of the query. The keyword leg took `processed_query`."""
+
+    original_query: str
+    processed_query: str
+    intent: str
+    confidence: float
+    reason: str
+
+
 class SearchOut(BaseModel):
-    """The results, best first, and the milliseconds that each stage took."""
+    """The results, best first, and the milliseconds that each stage took.
+
+    `corrections`: words of the query that were taken for misspelt; `query`: how it was understood,
+    when `explain` was asked for.
+    """
 
     results: list[ResultOut]
     timings_ms: dict[str, float]
     degraded: list[str]
+    corrections: list[CorrectionOut]
+    query: UnderstoodOut | None = None
 
     @classmethod
     def of(cls, response: SearchResponse) -> SearchOut:
         """The response as clients see it."""
+        understood = response.understood
         return cls(
             results=[ResultOut.of(result) for result in response.results],
             timings_ms={stage: round(ms, 3) for stage, ms in response.timings_ms.items()},
             degraded=list(response.degraded),
+            corrections=[CorrectionOut(**asdict(each)) for each in response.corrections],
+            query=None if understood is None else UnderstoodOut(**asdict(understood)),
         )

@@ -1,0 +1,1 @@
+"""What is held of users and tenants: taking it away, and taking it out."""

@@ -1,0 +1,1 @@
+"""Questions to learn from, made of the caller's own documents."""

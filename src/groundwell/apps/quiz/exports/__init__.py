@@ -1,0 +1,1 @@
+"""Sets of questions as files for other programs, one module for each format."""

@@ -1,0 +1,1 @@
+"""What a tenant holds, and what its users may do."""
