@@ -1,5 +1,3 @@
 """Groundwell: a self-hosted RAG server that proves its answers."""
 
-from importlib.metadata import version
-
-__version__ = version("groundwell")
+__version__ = "0.1.0"

@@ -12,13 +12,13 @@ from uuid import uuid4
 
 from groundwell.apps.library.uploads import Upload, accept_upload
 from groundwell.domain.api_keys import ApiKey, digest_api_key, make_api_key, read_api_key
-from groundwell.domain.documents import DEFAULT_COLLECTION, TenantId
-from groundwell.domain.identity import Principal, Scope
+from groundwell.domain.documents import DEFAULT_COLLECTION, SAMPLE_COLLECTION, TenantId
+from groundwell.domain.identity import Principal, Role, Scope, Tier
 from groundwell.services import Services
+from groundwell.store.api_keys import insert_key
 from groundwell.store.collections import ensure_collection
-from groundwell.store.identity import find_first_owner, find_key, insert_key, insert_owner
+from groundwell.store.identity import find_first_owner, find_key, insert_owner
 
-SAMPLE_COLLECTION = "sample"
 _SAMPLE_SUFFIXES = (".md", ".html", ".csv", ".txt")
 _NOT_A_SAMPLE = "calibration.txt"
 _LOCK = 7_236_481_907_513_006
@@ -55,7 +55,7 @@ async def ensure_owner(services: Services, data_dir: Path) -> Owner:
             await insert_key(own, tenant, user, key.id, "owner.key", digest, Scope)
             await ensure_collection(own, tenant, DEFAULT_COLLECTION, services.chunking)
             _write_secret(key_file, key.text)
-    principal = Principal(tenant, user, frozenset(Scope))
+    principal = Principal(tenant, user, frozenset(Scope), Role.OWNER, Tier.PREMIUM)
     return Owner(principal, key_file, key.text, is_first_start=found is None)
 
 
@@ -73,7 +73,7 @@ async def load_samples(services: Services, owner: Owner) -> int:
             collection=SAMPLE_COLLECTION,
             key=f"sample/{sample.name}",
         )
-        await accept_upload(services, owner.principal.tenant, upload)
+        await accept_upload(services, owner.principal, upload)
     return len(samples)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from groundwell.cli.client import ServerError, connect
-from groundwell.cli.console import AsJson, DataDir, InCollection, Key, Url, err, out, print_json
+from groundwell.cli.console import AsJson, DataDir, InCollection, KeyFile, Url, err, out, print_json
 from groundwell.cli.hints import hint_at_other_collections
 from groundwell.domain.documents import DEFAULT_COLLECTION
 
@@ -23,13 +23,13 @@ def ask(
     ] = None,
     data_dir: DataDir = None,
     url: Url = None,
-    key: Key = None,
+    key_file: KeyFile = None,
     *,
     as_json: AsJson = False,
 ) -> None:
     """Answer a question from the documents, with numbered citations."""
     body = {"query": question, "collection": collection, "conversation_id": conversation}
-    with connect(data_dir, url, key) as client:
+    with connect(data_dir, url, key_file) as client:
         if as_json:
             print_json(client.post("/api/v1/ask", body))
             return

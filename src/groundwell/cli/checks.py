@@ -7,26 +7,35 @@ import platform
 import shutil
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
-from uuid import UUID
 
 import httpx
 import psycopg
 
-from groundwell.bootstrap import make_embedder, make_text_reranker, open_database_url
-from groundwell.cli.client import find_server
+from groundwell.bootstrap import (
+    count_abandoned,
+    make_embedder,
+    make_malware_scanner,
+    make_text_reranker,
+    open_database_url,
+)
+from groundwell.cli.console import err
+from groundwell.cli.destination import find_server
+from groundwell.cli.reconciliation import describe, look, read_all, repair
 from groundwell.domain.chunks import ChunkId
-from groundwell.domain.documents import TenantId
 from groundwell.domain.errors import GroundwellError
 from groundwell.domain.search import AnalysedQuery
 from groundwell.ports.reranker import Candidate
 from groundwell.settings import Settings, load_settings
+from groundwell.store.recovery.survey import OutOfStep
 
 _LEAST_FREE_BYTES = 2 << 30
+_MEND = "Run `groundwell doctor --repair`; a server may run."
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +48,20 @@ class Finding:
     advice: str = ""
 
 
-def examine(data_dir: Path | None) -> Iterator[Finding]:
-    """Run all checks, one after another."""
+def examine(data_dir: Path | None, *, reads_all: bool = False) -> Iterator[Finding]:
+    """Run all checks, one after another. With `reads_all`, read all files and texts as well."""
     settings = load_settings(data_dir=data_dir)
     for check in _CHECKS:
         yield from check(settings)
+    if reads_all:
+        yield from _check_contents(settings)
+
+
+def mend_data(data_dir: Path | None, *, reads_all: bool = False) -> Iterator[Finding]:
+    """Mend what the check of the data found, as far as that loses nothing."""
+    done = asyncio.run(repair(load_settings(data_dir=data_dir), reads_all=reads_all))
+    for sentence in done or ["There was nothing to mend."]:
+        yield Finding("repair", "ok", sentence)
 
 
 def _check_system(settings: Settings) -> Iterator[Finding]:
@@ -74,6 +92,13 @@ def _check_data_dir(settings: Settings) -> Iterator[Finding]:
         yield Finding("data folder", "warning", text, "Make room: less than 2 GiB is little.")
     else:
         yield Finding("data folder", "ok", text)
+    if abandoned := count_abandoned(settings):
+        yield Finding(
+            "scratch",
+            "warning",
+            f"Processes that were killed have left files: {abandoned}.",
+            "They go when a server or worker starts, or with `groundwell doctor --repair`.",
+        )
     for name in ("owner.key", "secret.key"):
         path = folder / name
         if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
@@ -105,6 +130,40 @@ def _check_database(settings: Settings) -> Iterator[Finding]:
         )
         message = " ".join(str(error).split())
         yield Finding("database", "error", message, advice)
+
+
+def _check_step(settings: Settings) -> Iterator[Finding]:
+    return _check_data(settings, "data", look, "files by their sizes, index and counts fit")
+
+
+def _check_contents(settings: Settings) -> Iterator[Finding]:
+    def read(settings: Settings) -> Awaitable[OutOfStep | None]:
+        return read_all(settings, partial(err.print, markup=False))
+
+    return _check_data(settings, "contents", read, "all files and texts are what was stored")
+
+
+def _check_data(
+    settings: Settings,
+    check: str,
+    look: Callable[[Settings], Awaitable[OutOfStep | None]],
+    good: str,
+) -> Iterator[Finding]:
+    async def looked() -> OutOfStep | None:
+        return await look(settings)
+
+    try:
+        found = asyncio.run(looked())
+    except (GroundwellError, psycopg.Error, OSError) as error:
+        message = " ".join(str(error).split())
+        yield Finding(check, "error", f"Whether all is in step is not known: {message}")
+        return
+    sentences = [] if found is None else list(describe(found))
+    for sentence, is_mendable in sentences:
+        advice = _MEND if is_mendable else "Upload these files again, or restore a backup."
+        yield Finding(check, "warning", sentence, advice)
+    if not sentences:
+        yield Finding(check, "ok", "nothing is ingested yet" if found is None else good)
 
 
 def _check_model(settings: Settings) -> Iterator[Finding]:
@@ -147,7 +206,7 @@ async def _try_reranker(settings: Settings) -> None:
     try:
         question = AnalysedQuery("What is a bridge?", (), None)
         passage = Candidate(ChunkId(""), "A bridge leads over a river.")
-        await reranker.rerank(TenantId(UUID(int=0)), question, [passage])
+        await reranker.rerank(question, [passage])
     finally:
         await reranker.close()
 
@@ -162,6 +221,25 @@ def _check_recognition(settings: Settings) -> Iterator[Finding]:
             "warning",
             "Tesseract is not installed: scanned PDFs will fail with no_text.",
             "Install it: apt install tesseract-ocr, or brew install tesseract.",
+        )
+
+
+def _check_scanner(settings: Settings) -> Iterator[Finding]:
+    try:
+        scanner = make_malware_scanner(settings)
+    except GroundwellError as error:
+        yield Finding("malware", "error", error.detail, "Mend the setting malware_scanner.")
+        return
+    if scanner is None:
+        yield Finding("malware", "ok", "no scanner is set: documents are not scanned")
+    elif asyncio.run(scanner.is_available()):
+        yield Finding("malware", "ok", f"the scanner answers at {settings.malware_scanner}")
+    else:
+        yield Finding(
+            "malware",
+            "error",
+            f"No scanner answers at {settings.malware_scanner}: new documents wait for it.",
+            "Start clamd, or check TCPSocket, LocalSocket and its rights in clamd.conf.",
         )
 
 
@@ -181,8 +259,10 @@ _CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     _check_system,
     _check_data_dir,
     _check_database,
+    _check_step,
     _check_model,
     _check_reranker,
     _check_recognition,
+    _check_scanner,
     _check_server,
 )

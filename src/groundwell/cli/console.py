@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 
 out = Console(highlight=False, soft_wrap=True)
@@ -18,13 +20,18 @@ DataDir = Annotated[
 ]
 Url = Annotated[
     str | None,
-    typer.Option(help="Address of the server, if it is not here.", envvar="GROUNDWELL_URL"),
+    typer.Option(
+        help="Address of the server; else the one you are logged in to, or that of this machine.",
+        envvar="GROUNDWELL_URL",
+    ),
 ]
-Key = Annotated[
-    str | None,
-    typer.Option("--key", help="API key, if not the owner's.", envvar="GROUNDWELL_API_KEY"),
+# Not the key: what stands in a command, every user of the machine can list, and the shell keeps.
+KeyFile = Annotated[
+    Path | None,
+    typer.Option(help="File with an API key; else GROUNDWELL_API_KEY, or the key that is kept."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 InCollection = Annotated[str, typer.Option("--collection", "-c", help="Collection to use.")]
 
 
@@ -37,3 +44,26 @@ def complain(sentence: str) -> None:
 def print_json(value: Any) -> None:  # noqa: ANN401 - whatever the server answered
     """Print a value as JSON on stdout."""
     print(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask before something that cannot be undone, unless `yes`; end the command with a no."""
+    if not yes:
+        typer.confirm(printable(question), abort=True, err=True)
+
+
+def printable(text: str) -> str:
+    """Names are what people made of them: none of them may command the terminal."""
+    return text if text.isprintable() else text.encode("unicode_escape").decode()
+
+
+def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows below their heads, in columns. Nothing is cut off, for a pipe may follow."""
+    shown = [[printable(cell) for cell in row] for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(heads, *shown, strict=True)]
+    for number, row in enumerate([heads, *shown]):
+        cells = (
+            cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)
+        )
+        style = None if number else "bold"
+        out.print("  ".join(cells).rstrip(), style=style, markup=False)

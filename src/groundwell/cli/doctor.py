@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,13 +16,27 @@ if TYPE_CHECKING:
 _COLOURS = {"ok": "green", "warning": "yellow", "error": "red"}
 
 
-def doctor(data_dir: DataDir = None, *, as_json: AsJson = False) -> None:
-    """Check that everything Groundwell needs is there."""
+def doctor(
+    data_dir: DataDir = None,
+    *,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Mend what is out of step in the data.")
+    ] = False,
+    contents: Annotated[
+        bool,
+        typer.Option("--contents", help="Read all files and texts too, which can take long."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check that everything Groundwell needs is there, and that the data is in step."""
     # The checks open the model and the database; other commands should not wait for either.
-    from groundwell.cli.checks import examine  # noqa: PLC0415 - slow, see above
+    from groundwell.cli.checks import examine, mend_data  # noqa: PLC0415 - slow, see above
 
     findings: list[Finding] = []
-    for finding in examine(data_dir):
+    for finding in chain(
+        examine(data_dir, reads_all=contents),
+        mend_data(data_dir, reads_all=contents) if repair else (),
+    ):
         findings.append(finding)
         if not as_json:
             _show(finding)

@@ -7,16 +7,20 @@ from typing import Annotated
 
 import typer
 
-from groundwell.cli.console import DataDir, Key, Url
+from groundwell.cli.console import DataDir, KeyFile, Url
 
 _MOST_AT_ONCE = 64
 
 Folder = Annotated[
-    Path,
+    Path | None,
     typer.Argument(
         metavar="DIR",
         help="A folder in BEIR's form: corpus.jsonl[.gz], queries.jsonl, qrels/*.tsv.",
     ),
+]
+StoredSet = Annotated[
+    str | None,
+    typer.Option("--set", metavar="NAME", help="Judgements that the server keeps, instead of DIR."),
 ]
 Split = Annotated[str, typer.Option(help="Which file of qrels to use.")]
 JsonFile = Annotated[
@@ -48,7 +52,8 @@ Work = Annotated[
 
 
 def evaluate(
-    folder: Folder,
+    folder: Folder = None,
+    stored_set: StoredSet = None,
     split: Split = "test",
     json_file: JsonFile = None,
     html_file: HtmlFile = None,
@@ -61,22 +66,22 @@ def evaluate(
     work: Work = None,
     data_dir: DataDir = None,
     url: Url = None,
-    key: Key = None,
+    key_file: KeyFile = None,
 ) -> None:
     """Measure how well searches find what is known to be relevant.
 
-    Starts a server of its own for the time, unless --url names one. When it is cut off, the same
-    command goes on where it stopped.
+    Starts a server of its own for the time, unless --url or --set name another. When it is cut
+    off, the same command goes on where it stopped.
     """
+    if (folder is None) == (stored_set is None):
+        raise typer.BadParameter("Name either a folder or, with --set, a set of the server.")
     if compare is not None and (config is not None or against is not None):
         raise typer.BadParameter("--compare goes with neither --config nor --against.")
-    for file in (json_file, html_file):
-        if file is not None and not file.resolve().parent.is_dir():
-            raise typer.BadParameter(f"There is no folder for {file}.")
     # What measures needs numpy, which takes its time; other commands do not.
     from groundwell.cli.evaluation import command, run  # noqa: PLC0415 - slow, see above
 
-    place = run.Place(url, key, data_dir, collection, work, concurrency)
+    place = run.Place(url, key_file, data_dir, collection, work, concurrency, stored_set)
     outputs = command.Outputs(json_file, html_file)
     wanted = compare or (config or "",)
-    command.run_evaluation(folder, split, wanted, configs, against, place, outputs)
+    judgements = command.Judgements(folder, split)
+    command.run_evaluation(judgements, wanted, configs, against, place, outputs)

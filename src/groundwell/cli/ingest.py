@@ -6,20 +6,21 @@ import time
 from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from groundwell.cli.beir import read_batches
 from groundwell.cli.client import Client, ServerError, connect
-from groundwell.cli.console import AsJson, DataDir, InCollection, Key, Url, err, out, print_json
+from groundwell.cli.console import AsJson, DataDir, InCollection, KeyFile, Url, err, out, print_json
 from groundwell.domain.documents import DEFAULT_COLLECTION
 from groundwell.domain.media_types import MEDIA_TYPE_OF_EXTENSION
 
 _POLL_SECONDS = 0.3
 _PAGE = 500
-# A scanned file can take minutes to read, so this is a question and no error.
-_STILL_SECONDS = 30.0
+# From then on the server is asked, this often, what the documents wait for.
+_STILL_SECONDS = 5.0
 
 
 def ingest(
@@ -30,7 +31,7 @@ def ingest(
     collection: InCollection = DEFAULT_COLLECTION,
     data_dir: DataDir = None,
     url: Url = None,
-    key: Key = None,
+    key_file: KeyFile = None,
     *,
     wait: Annotated[bool, typer.Option(help="Wait until everything is searchable.")] = True,
     as_json: AsJson = False,
@@ -42,12 +43,12 @@ def ingest(
     """
     if not paths and beir is None:
         raise typer.BadParameter("Name files or folders, or --beir DIR.")
-    with connect(data_dir, url, key) as client, make_progress() as progress:
+    with connect(data_dir, url, key_file) as client, make_progress() as progress:
         run = IngestRun(client, collection, progress)
         started = time.monotonic()
         if beir is not None:
             run.send_corpus(beir)
-        run.send_files(_find_files(paths or []))
+        run.send_files(find_files(paths or []))
         if wait:
             run.wait()
         summary = run.summary(time.monotonic() - started)
@@ -62,11 +63,15 @@ def ingest(
 class IngestRun:
     """One call of the command: what was sent, and what became of it."""
 
-    def __init__(self, client: Client, collection: str, progress: Progress) -> None:
+    def __init__(
+        self, client: Client, collection: str, progress: Progress, visibility: str | None = None
+    ) -> None:
         self._client = client
+        self._sharing = {} if visibility is None else {"visibility": visibility}
         self._collection = collection
         self._progress = progress
         self._sent: set[str] = set()
+        self._told: set[str] = set()
         self._new = 0
         self._refused: list[dict[str, str]] = []
         self._failed: list[dict[str, str]] = []
@@ -77,7 +82,8 @@ class IngestRun:
             return
         task = self._progress.add_task("Sending", total=len(files))
         for path in files:
-            fields = {"collection": self._collection, "key": str(path.resolve())}
+            key = str(path.resolve())
+            fields = {"collection": self._collection, "key": key, **self._sharing}
             try:
                 self._note(self._client.upload(path, fields))
             except ServerError as error:
@@ -108,7 +114,7 @@ class IngestRun:
         if not total:
             return
         task = self._progress.add_task("Indexing", total=total)
-        last, moved, is_warned = -1, time.monotonic(), False
+        last, moved = -1, time.monotonic()
         while True:
             counts = self._client.get("/api/v1/documents", collection=self._collection, limit=1)[
                 "counts"
@@ -119,14 +125,37 @@ class IngestRun:
                 break
             if waiting != last:
                 last, moved = waiting, time.monotonic()
-            elif not is_warned and time.monotonic() - moved > _STILL_SECONDS:
-                is_warned = True
-                err.print(
-                    f"{waiting} documents have not moved for {_STILL_SECONDS:.0f} s. Does a worker "
-                    "run? `groundwell serve` starts one, unless it has --no-worker."
-                )
+            elif time.monotonic() - moved > _STILL_SECONDS:
+                moved = time.monotonic()
+                self._tell_why(waiting)
             time.sleep(_POLL_SECONDS)
         self._collect_failures()
+
+    def _tell_why(self, waiting: int) -> None:
+        """Say once what keeps documents from moving; a large file that is being read is nothing."""
+        for status in ("indexing", "pending"):
+            listed = self._client.get(
+                "/api/v1/documents", collection=self._collection, status=status, limit=1
+            )["documents"]
+            for document in listed:
+                message = self._why(document)
+                if message is not None and message not in self._told:
+                    self._told.add(message)
+                    err.print(f"{waiting} documents wait. {message}", markup=False)
+                    return
+
+    def _why(self, document: dict[str, Any]) -> str | None:
+        try:
+            state = self._client.get(
+                f"/api/v1/documents/{quote(document['document_id'])}",
+                collection=self._collection,
+                owner_id=document["access"]["owner_id"],
+            )
+        except ServerError as error:
+            if error.code != "document_not_found":
+                raise
+            return None
+        return None if state["waiting_for"] is None else str(state["waiting_for"]["message"])
 
     def summary(self, seconds: float) -> dict[str, Any]:
         """What became of everything, as the command prints it."""
@@ -165,7 +194,7 @@ class IngestRun:
                 return
 
 
-def _find_files(paths: list[Path]) -> list[Path]:
+def find_files(paths: list[Path]) -> list[Path]:
     """Named files as they are; of folders, the files of known types, hidden ones left out."""
     found: list[Path] = []
     skipped: Counter[str] = Counter()

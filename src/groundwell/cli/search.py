@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal
 import typer
 
 from groundwell.cli.client import connect
-from groundwell.cli.console import AsJson, DataDir, InCollection, Key, Url, err, out, print_json
+from groundwell.cli.console import AsJson, DataDir, InCollection, KeyFile, Url, err, out, print_json
+from groundwell.cli.explanation import show_explanation
 from groundwell.cli.hints import hint_at_other_collections
 from groundwell.domain.documents import DEFAULT_COLLECTION
 
@@ -25,9 +26,9 @@ def search(
     ] = "hybrid",
     data_dir: DataDir = None,
     url: Url = None,
-    key: Key = None,
+    key_file: KeyFile = None,
     *,
-    explain: Annotated[bool, typer.Option(help="Show the score of every stage.")] = False,
+    explain: Annotated[bool, typer.Option(help="Show what made each result.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Find the passages that fit best."""
@@ -38,13 +39,15 @@ def search(
         "search_type": search_type,
         "explain": explain,
     }
-    with connect(data_dir, url, key) as client:
+    with connect(data_dir, url, key_file) as client:
         answer = client.post("/api/v1/search", body)
         if as_json:
             print_json(answer)
             return
         if not answer["results"]:
             hint_at_other_collections(client, collection)
+    for correction in answer["corrections"]:
+        err.print(f"Searched for {correction['corrected']}, not {correction['original']}.")
     for number, result in enumerate(answer["results"], start=1):
         _show(number, result)
     timings = answer["timings_ms"]
@@ -61,10 +64,5 @@ def _show(number: int, result: dict[str, Any]) -> None:
     shortened = text[:_SHOWN_CHARACTERS] + ("…" if len(text) > _SHOWN_CHARACTERS else "")
     out.print(f"   {shortened}", markup=False)
     if explanation := result.get("explain"):
-        parts = [f"{name} {_number(value)}" for name, value in explanation.items()]
-        out.print("   " + ", ".join(parts), style="dim", markup=False)
+        show_explanation(explanation)
     out.print()
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}".rstrip("0").rstrip(".")

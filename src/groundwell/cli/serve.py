@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from groundwell.cli.console import DataDir
+from groundwell.imports import lasting_imports
 
 
 def serve(
@@ -19,9 +20,13 @@ def serve(
     worker: Annotated[
         bool, typer.Option(help="Start a worker beside the server, which ingests documents.")
     ] = True,
+    parent: Annotated[
+        int | None, typer.Option(hidden=True, help="Stop when the process of this id ends.")
+    ] = None,
 ) -> None:
     """Start the server."""
     # The model runtime and the web server take a second to import; other commands need neither.
-    from groundwell.cli.server import run_server  # noqa: PLC0415 - slow, see above
+    with lasting_imports():
+        from groundwell.cli.server import run_server  # noqa: PLC0415 - slow, see above
 
-    run_server(data_dir, host, port, with_worker=worker)
+    run_server(data_dir, host, port, with_worker=worker, parent=parent)

@@ -45,14 +45,26 @@ class Citation:
 
 
 @dataclass(frozen=True, slots=True)
+class ContextUsage:
+    """How much of the sources a language model was shown; `tokens` by the embedder's tokenizer."""
+
+    characters: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """A finished answer: every `[n]` in `text` has its citation, every citation its `[n]`."""
+    """A finished answer: every `[n]` in `text` has its citation, every citation its `[n]`.
+
+    `usage` is None where no language model was asked.
+    """
 
     text: str
     citations: tuple[Citation, ...]
     mode: AnswerMode
     fallback_used: bool = False
     degraded: tuple[str, ...] = ()
+    usage: ContextUsage | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import hmac
 import re
 import secrets
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 _PREFIX = "gw"
 _ID_BYTES = 8
@@ -25,7 +25,7 @@ class ApiKey:
     """A key in full. `text` is shown to its owner once."""
 
     id: str
-    text: str
+    text: str = field(repr=False)
 
 
 def make_api_key() -> ApiKey:
@@ -42,6 +42,12 @@ def read_api_key(text: str) -> ApiKey | None:
         return None
     body, identity, checksum = match.groups()
     return ApiKey(identity, text) if checksum == _checksum(body) else None
+
+
+def find_key_id(text: str) -> str | None:
+    """The id of a key that stands somewhere in a text."""
+    match = _FORM.search(text)
+    return None if match is None else match.group(2)
 
 
 def digest_api_key(key: ApiKey, pepper: bytes) -> bytes:

@@ -29,9 +29,19 @@ def term_weights(terms: Mapping[str, int], length: int, average_length: float) -
     `average_length` the collection's mean of it. A collection that has no length yet, with an
     average of 0, counts every chunk as average. Weights lie in (0, 1).
     """
+    half = saturation(length, average_length)
+    return {term: count / (count + half) for term, count in terms.items()}
+
+
+def saturation(length: int, average_length: float) -> float:
+    """How often a term must occur in a chunk of `length` terms for half of its full weight."""
     relative_length = length / average_length if average_length > 0 else 1.0
-    saturation = K1 * (1 - B + B * relative_length)
-    return {term: count / (count + saturation) for term, count in terms.items()}
+    return K1 * (1 - B + B * relative_length)
+
+
+def term_frequency(weight: float, length: int, average_length: float) -> int:
+    """How often a term of this weight occurs: `term_weights` undone."""
+    return round(saturation(length, average_length) * weight / (1 - weight))
 
 
 def idf(document_count: int, document_frequency: int) -> float:

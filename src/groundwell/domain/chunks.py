@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import NewType, Protocol, TypeAlias
 from uuid import uuid5
 
@@ -16,6 +18,8 @@ ChunkId = NewType("ChunkId", str)
 
 Floats: TypeAlias = NDArray[np.float32]
 Bits: TypeAlias = NDArray[np.uint8]
+
+_MOST_CONTEXT_CHARACTERS = 160
 
 
 def chunk_id_for(version: VersionId, ordinal: int) -> ChunkId:
@@ -40,7 +44,8 @@ class Chunk:
     """A piece of a document: `text == document.text[char_start:char_end]`, always.
 
     `heading_path` are the headings above it, outermost first. `page` is the page on which it
-    starts, None where the format has no pages.
+    starts, None where the format has no pages. `gap` is the text between it and the next chunk:
+    empty after the last one, and where chunks overlap.
     """
 
     ordinal: int
@@ -49,6 +54,27 @@ class Chunk:
     char_end: int
     page: int | None = None
     heading_path: tuple[str, ...] = ()
+    gap: str = ""
+
+
+def with_gaps(text: str, chunks: Sequence[Chunk]) -> list[Chunk]:
+    """The chunks of a document's text, which are in order, each with the gap behind it."""
+    gaps = [text[first.char_end : second.char_start] for first, second in pairwise(chunks)]
+    return [replace(chunk, gap=gap) for chunk, gap in zip(chunks, (*gaps, ""), strict=False)]
+
+
+def text_in_context(title: str | None, chunk: Chunk) -> str:
+    """The chunk under its title and headings: what is embedded and analysed.
+
+    A passage is often understandable only with what stands above it. The context is kept short,
+    since its tokens are paid for with every chunk. The chunk's own text comes last, unchanged.
+    """
+    context: list[str] = []
+    for line in (title or "", *chunk.heading_path):
+        stripped = " ".join(line.split())[:_MOST_CONTEXT_CHARACTERS]
+        if stripped and stripped not in context and not chunk.text.startswith(stripped):
+            context.append(stripped)
+    return "\n".join([*context, chunk.text])
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from groundwell.domain.languages import DEFAULT_LANGUAGE
+
 
 @dataclass(frozen=True, slots=True)
 class ContextPassage:
-    """A passage that context may be taken from. `score` is in [0, 1]."""
+    """A passage that context may be taken from. `score` is in [0, 1], `language` in ISO 639-1."""
 
     text: str
     title: str | None = None
     heading_path: tuple[str, ...] = ()
     score: float = 1.0
+    page: int | None = None
+    language: str = DEFAULT_LANGUAGE
 
 
 @dataclass(frozen=True, slots=True)

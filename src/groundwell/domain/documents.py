@@ -24,8 +24,14 @@ JsonValue: TypeAlias = (
 )
 Metadata: TypeAlias = Mapping[str, JsonValue]
 
+MOST_BATCH_MB = 32
+"""Most that a batch of texts may hold, in mebibytes. It is in memory as a whole."""
 DEFAULT_COLLECTION = "default"
+SAMPLE_COLLECTION = "sample"
+"""The documents that an installation begins with."""
 _METADATA_BYTES = 16 << 10
+PARTS_OF_A_DOCUMENT = ("/text", "/content", "/events", "/retry", "/cancel")
+"""Addresses of a document's parts; no id may end like them."""
 
 
 def check_metadata(metadata: Metadata) -> None:
@@ -50,10 +56,28 @@ class DocumentStatus(StrEnum):
         return self in (DocumentStatus.COMPLETE, DocumentStatus.FAILED)
 
 
+class Visibility(StrEnum):
+    """Who may see a document: the whole tenant, its owner alone, or some beside its owner."""
+
+    TENANT = "tenant"
+    PRIVATE = "private"
+    SHARED = "shared"
+
+
+class Priority(StrEnum):
+    """How soon a document takes its turn among those that wait."""
+
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+
+
 class Stage(StrEnum):
     """Where in ingestion a document stands."""
 
+    AWAITING_UPLOAD = "awaiting_upload"
     QUEUED = "queued"
+    DOWNLOAD = "download"
     PARSE = "parse"
     CHUNK = "chunk"
     EMBED = "embed"
@@ -98,7 +122,10 @@ class ParsedDocument:
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """A named set of documents that is searched as one."""
+    """A named set of documents that is searched as one.
+
+    `languages`: how many of its searchable documents are in each language, by ISO 639-1 code.
+    """
 
     id: CollectionId
     name: str
@@ -107,11 +134,62 @@ class Collection:
     created_at: datetime
     document_count: int = 0
     chunk_count: int = 0
+    languages: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentName:
+    """How a document is asked for. Its collection and owner tell apart what has the same id."""
+
+    id: str
+    collection: str | None = None
+    owner: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentAccess:
+    """Whose a document is and who else may see it. `is_readable`: whether who asks may.
+
+    `owner` is None for what nobody in particular brought. Roles and users are there when it is
+    shared.
+    """
+
+    owner: UUID | None = None
+    visibility: Visibility = Visibility.TENANT
+    roles: tuple[str, ...] = ()
+    users: tuple[UUID, ...] = ()
+    is_readable: bool = True
+
+
+class CallbackState(StrEnum):
+    """Whether who wanted to be told about a document has been."""
+
+    WAITING = "waiting"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """The latest call that was asked for. `event` is its id, `error` why the last try failed.
+
+    Of the address only the host: the rest may hold a secret.
+    """
+
+    event: UUID
+    host: str
+    state: CallbackState
+    tries: int
+    error: str | None
+    updated_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document row: its identity, its state and its active version."""
+    """A document row: its identity, its state and its active version.
+
+    `language`: an ISO 639-1 code, the default where the text leaves doubt; None until indexed.
+    """
 
     uid: DocumentUid
     id: str
@@ -132,3 +210,31 @@ class Document:
     error_message: str | None = None
     warnings: tuple[str, ...] = ()
     metadata: Metadata = field(default_factory=dict)
+    language: str | None = None
+    access: DocumentAccess = field(default_factory=DocumentAccess)
+    callback: Callback | None = None
+
+
+class WaitingReason(StrEnum):
+    """Why a document does not move on."""
+
+    WORKER = "worker"
+    DISK = "disk"
+    RETRY = "retry"
+    TURN = "turn"
+    QUEUE = "queue"
+    """Its job was lost, and will be found missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What an unfinished document waits for. `message` is for people.
+
+    `next_try_at`: when it is tried again, by the database's clock. `before`: how many jobs of the
+    same tenant come first; a job is up to 32 documents.
+    """
+
+    reason: WaitingReason
+    message: str
+    next_try_at: datetime | None = None
+    before: int | None = None

@@ -22,7 +22,10 @@ from groundwell.domain.errors import InvalidInputError
 MAX_CONDITIONS = 64
 MAX_DEPTH = 6
 MAX_LIST = 1000
-_FIELD = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}", re.ASCII)
+FIELD = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}"
+"""What the name of a field looks like."""
+
+_FIELD = re.compile(FIELD, re.ASCII)
 
 Scalar: TypeAlias = str | int | float | bool | None
 
@@ -73,7 +76,7 @@ class Not:
     part: Filter
 
 
-Filter: TypeAlias = "Condition | And | Or | Not"
+Filter: TypeAlias = Condition | And | Or | Not
 
 
 def parse_filter(source: Mapping[str, JsonValue]) -> Filter | None:
@@ -96,7 +99,7 @@ class _Parser:
 
     def clause(self, source: JsonValue, depth: int) -> Filter:
         if depth > MAX_DEPTH:
-            raise _invalid(f"A filter may be nested {MAX_DEPTH} levels deep at most.")
+            raise _too_large(f"A filter may be nested {MAX_DEPTH} levels deep at most.")
         if not isinstance(source, Mapping) or not source:
             raise _invalid("Each part of a filter must be a JSON object with at least one key.")
         parts = [self._entry(key, value, depth) for key, value in source.items()]
@@ -136,7 +139,7 @@ class _Parser:
                 if not isinstance(operand, Mapping):
                     raise _invalid(f"$not on '{field}' needs an object of operators.")
                 if depth >= MAX_DEPTH:
-                    raise _invalid(f"A filter may be nested {MAX_DEPTH} levels deep at most.")
+                    raise _too_large(f"A filter may be nested {MAX_DEPTH} levels deep at most.")
                 parts.append(Not(self._field(field, operand, depth + 1)))
             elif operator in _COMPARISONS:
                 parts.append(self._condition(field, Comparison(operator), operand))
@@ -148,7 +151,7 @@ class _Parser:
     def _condition(self, field: str, comparison: Comparison, operand: JsonValue) -> Condition:
         self._conditions += 1
         if self._conditions > MAX_CONDITIONS:
-            raise _invalid(f"A filter may hold {MAX_CONDITIONS} conditions at most.")
+            raise _too_large(f"A filter may hold {MAX_CONDITIONS} conditions at most.")
         if comparison in (Comparison.IN, Comparison.NIN):
             if not isinstance(operand, Sequence) or isinstance(operand, str):
                 raise _invalid(f"{comparison} on '{field}' needs a list.")
@@ -172,6 +175,10 @@ def _scalar(field: str, value: JsonValue) -> Scalar:
 
 def _shown(key: str) -> str:
     return repr(key[:40])
+
+
+def _too_large(detail: str) -> InvalidInputError:
+    return InvalidInputError(detail, code="filter_too_large")
 
 
 def _invalid(detail: str) -> InvalidInputError:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from groundwell.domain.analysis import analyse
 from groundwell.domain.chunks import Bits, Floats
+from groundwell.domain.languages import DEFAULT_LANGUAGE
 
 _WORD = re.compile(r"\w+")
 _COMMON_WORD = 2.0
@@ -30,10 +31,14 @@ for a tall and narrow product costs as much as the product itself."""
 
 @dataclass(frozen=True, slots=True)
 class PreparedQuery:
-    """A query's token vectors, (q, d), each of length 1, and how much each counts, (q,): sum 1."""
+    """A query's token vectors, (q, d), each of length 1, and how much each counts, (q,): sum 1.
+
+    `tokens`: (q,), which of the query's tokens they are.
+    """
 
     vectors: Floats
     weights: Floats
+    tokens: NDArray[np.intp]
 
 
 def centre_and_pack(token_vectors: Floats, centre: Floats) -> Bits:
@@ -56,18 +61,22 @@ def prepare_query(token_vectors: Floats, centre: Floats, weights: Floats) -> Pre
     is_directed = lengths > 0
     directed: Floats = centred[is_directed] / lengths[is_directed, None]
     kept: Floats = weights[is_directed]
-    return PreparedQuery(directed, kept / max(float(kept.sum()), _LEAST_WEIGHT))
+    share = kept / max(float(kept.sum()), _LEAST_WEIGHT)
+    return PreparedQuery(directed, share, np.flatnonzero(is_directed))
 
 
 def token_weights(
-    text: str, spans: Sequence[tuple[int, int]], term_rarity: Mapping[str, float]
+    text: str,
+    spans: Sequence[tuple[int, int]],
+    term_rarity: Mapping[str, float],
+    languages: Sequence[str] = (DEFAULT_LANGUAGE,),
 ) -> Floats:
     """How much each token of a query counts: rare words more, and each word once.
 
     `spans`: the tokens' places in `text`; `term_rarity`: inverse document frequencies of the
-    query's analysed terms. Returns (len(spans),), positive. A word that the model cuts into many
-    tokens would otherwise outweigh the others; the constant keeps the common words of a question,
-    which tell what about its subject is asked.
+    query's analysed terms, made in `languages`. Returns (len(spans),), positive. A word that the
+    model cuts into many tokens would otherwise outweigh the others; the constant keeps the common
+    words of a question, which tell what about its subject is asked.
     """
     words = list(_WORD.finditer(text))
     starts = [word.start() for word in words]
@@ -75,12 +84,18 @@ def token_weights(
     places = [bisect_right(starts, start) - 1 for start, _ in spans]
     shares = Counter(places)
     rarities = {
-        place: max((term_rarity.get(term, 0.0) for term in analyse(words[place][0])), default=0.0)
-        for place in shares
-        if place >= 0
+        place: _rarity(words[place][0], term_rarity, languages) for place in shares if place >= 0
     }
     weights = [(rarities.get(place, 0.0) + _COMMON_WORD) / shares[place] for place in places]
     return np.array(weights, dtype=np.float32)
+
+
+def _rarity(word: str, term_rarity: Mapping[str, float], languages: Sequence[str]) -> float:
+    # In the languages that are not the word's own its terms are rare because nobody writes them.
+    return min(
+        max((term_rarity.get(term, 0.0) for term in analyse(word, language)), default=0.0)
+        for language in languages
+    )
 
 
 def score(query: PreparedQuery, bits: Sequence[Bits]) -> Floats:
@@ -99,11 +114,25 @@ def score(query: PreparedQuery, bits: Sequence[Bits]) -> Floats:
     products = _products(query.vectors, np.concatenate([rows for rows in bits if len(rows)]))
     starts = np.cumsum(counts[filled]) - counts[filled]
     best = np.maximum.reduceat(products, starts, axis=0)
-    # With b in {0, 1} the sign vector is 2b - 1, so q . sign = 2 q . b - sum(q); the maximum can
-    # be taken before this step because it keeps the order.
-    similarities = (2 * best - query.vectors.sum(axis=1)) / np.sqrt(query.vectors.shape[1])
-    scores[filled] = similarities @ query.weights
+    scores[filled] = _similarities(query.vectors, best) @ query.weights
     return scores
+
+
+def partners(query: PreparedQuery, bits: Bits) -> tuple[NDArray[np.intp], Floats]:
+    """Each query token's best partner among a chunk's tokens: its row, and their similarity.
+
+    `bits`: (n, d / 8), n at least 1. Both results have the shape (q,); the similarities, weighted
+    by the query's weights, add up to the chunk's `score`.
+    """
+    products = _products(query.vectors, bits)
+    return products.argmax(axis=0), _similarities(query.vectors, products.max(axis=0))
+
+
+def _similarities(query: Floats, products: Floats) -> Floats:
+    # With b in {0, 1} the sign vector is 2b - 1, so q . sign = 2 q . b - sum(q). A maximum can be
+    # taken before this step because it keeps the order.
+    similarities: Floats = (2 * products - query.sum(axis=1)) / np.sqrt(query.shape[1])
+    return similarities
 
 
 def _products(query: Floats, packed: Bits) -> NDArray[np.float32]:

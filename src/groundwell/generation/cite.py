@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from groundwell.domain.analysis import analyse
 from groundwell.domain.answers import Answer, AnswerMode, Citation, CitationAdded, TextDelta
+from groundwell.domain.languages import DEFAULT_LANGUAGE
 from groundwell.domain.search import SearchResult
 from groundwell.domain.sentences import sentence_spans
 from groundwell.generation.markers import Marker, MarkerLexer, PlainWriter
@@ -121,7 +122,7 @@ class Draft:
             self._writer.drop()
             return "", None
         result = self._sources[number - 1]
-        span = supporting_span(_last_sentence(self._prose), result.text)
+        span = supporting_span(_last_sentence(self._prose), result.text, result.language)
         known = self._citations.get((number, *span))
         if known:
             return self._writer.marker(known.marker), None
@@ -133,16 +134,17 @@ class Draft:
         return 1 <= number <= len(self._sources)
 
 
-def supporting_span(statement: str, text: str) -> tuple[int, int]:
+def supporting_span(statement: str, text: str, language: str = DEFAULT_LANGUAGE) -> tuple[int, int]:
     """Where in `text` stands what supports `statement` best: one sentence, or two neighbours.
 
+    `language`: that of `text`.
     Without any common term, as between languages, the first sentence stands for the passage.
     """
     spans = sentence_spans(text)
     if not spans:
         return 0, len(text)
-    wanted = set(analyse(statement))
-    shared = [wanted.intersection(analyse(text[start:end])) for start, end in spans]
+    wanted = set(analyse(statement, language))
+    shared = [wanted.intersection(analyse(text[start:end], language)) for start, end in spans]
     best = max(range(len(spans)), key=lambda i: (len(shared[i]), spans[i][0] - spans[i][1]))
     neighbours = [i for i in (best - 1, best + 1) if 0 <= i < len(spans)]
     gain, other = max(((len(shared[i] - shared[best]), -i) for i in neighbours), default=(0, 0))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, partial
 
 import numpy as np
 
@@ -14,9 +13,11 @@ from groundwell.domain.analysis import analyse
 from groundwell.domain.answers import Answer, AnswerMode
 from groundwell.domain.chunks import Floats
 from groundwell.domain.errors import ProviderError, UnavailableError
+from groundwell.domain.languages import DEFAULT_LANGUAGE, function_words
 from groundwell.domain.search import SearchResponse
+from groundwell.generation.coverage import coverage, term_weights
 from groundwell.generation.passages import PageLocator, citation_of
-from groundwell.generation.sentences import Sentence, sentences_of, sentences_with
+from groundwell.generation.sentences import Sentence, sentences_of, sentences_with, statements_of
 from groundwell.ports.embedder import Embedder
 
 NOT_FOUND_TEXT = (
@@ -35,8 +36,6 @@ MAX_CHARS = 700
 COVERAGE_WEIGHT = 0.5
 COSINE_WEIGHT = 0.4
 PASSAGE_WEIGHT = 0.1
-NEARBY_SHARE = 0.5
-"""What a query term counts that stands not in the sentence but in the one before or above it."""
 
 MIN_RELATIVE_SCORE = 0.6
 """A further sentence must score this share of the best one."""
@@ -79,7 +78,9 @@ async def extract(
     except (ProviderError, UnavailableError):
         scored = await score_sentences(query, response, None)
         degraded = tuple(dict.fromkeys((*degraded, DEGRADED)))
-    chosen = select(scored if is_supported(scored) else score_verbatim(query, response))
+    if not is_supported(scored):
+        scored = await asyncio.to_thread(score_verbatim, query, response)
+    chosen = select(scored)
     if not chosen:
         return Answer(NOT_FOUND_TEXT, (), AnswerMode.NOT_FOUND, degraded=degraded)
     return replace(_worded(chosen, response, pages), degraded=degraded)
@@ -92,26 +93,65 @@ async def score_sentences(
 
     Without an embedder the coverage also stands for the cosine.
     """
-    results = response.results[:MAX_PASSAGES]
-    sentences = sentences_of(results)
-    wanted = _term_weights(query, sentences)
-    best_passage = max((result.score for result in results), default=0.0)
-    ranked = []
-    for sentence in sentences:
-        coverage = _coverage(sentence, wanted)
-        passage = results[sentence.passage].score / best_passage if best_passage > 0 else 0.0
-        ranked.append((COVERAGE_WEIGHT * coverage + PASSAGE_WEIGHT * passage, coverage, sentence))
-    ranked.sort(key=lambda row: -row[0])
-    del ranked[MAX_EMBEDDED:]
-    cosines = [coverage for _, coverage, _ in ranked]
+    # Passages that somebody made to be slow take seconds, in which others should not have to wait.
+    ranked = await asyncio.to_thread(_ranked, query, response)
+    cosines = [covered for _, covered, _ in ranked]
     if embedder and ranked:
         encoding = response.encoding or await embedder.embed_query(query)
         cosines = await _cosines(encoding.vector, [row[2] for row in ranked], embedder)
     scored = [
-        Scored(sentence, coverage, cosine, lexical + COSINE_WEIGHT * cosine)
-        for (lexical, coverage, sentence), cosine in zip(ranked, cosines, strict=True)
+        Scored(sentence, covered, cosine, lexical + COSINE_WEIGHT * cosine)
+        for (lexical, covered, sentence), cosine in zip(ranked, cosines, strict=True)
     ]
-    return sorted(scored, key=lambda s: (-s.score, s.sentence.passage, s.sentence.start))
+    return sorted(scored, key=_order)
+
+
+def _ranked(query: str, response: SearchResponse) -> list[tuple[float, float, Sentence]]:
+    """The sentences that words and passages favour, each after its score and its coverage."""
+    results = response.results[:MAX_PASSAGES]
+    sentences = sentences_of(results)
+    wanted = term_weights(partial(_content_terms, query), sentences)
+    best_passage = max((result.score for result in results), default=0.0)
+    ranked = []
+    for sentence in sentences:
+        covered = coverage(sentence, wanted[sentence.language])
+        passage = results[sentence.passage].score / best_passage if best_passage > 0 else 0.0
+        ranked.append((COVERAGE_WEIGHT * covered + PASSAGE_WEIGHT * passage, covered, sentence))
+    ranked.sort(key=lambda row: -row[0])
+    return ranked[:MAX_EMBEDDED]
+
+
+async def add_cosines(
+    query: str, response: SearchResponse, scored: Sequence[Scored], embedder: Embedder
+) -> list[Scored]:
+    """Sentences that were scored by words alone, scored anew with their meaning, best first."""
+    encoding = response.encoding or await embedder.embed_query(query)
+    cosines = await _cosines(encoding.vector, [each.sentence for each in scored], embedder)
+    renewed = [
+        replace(each, cosine=cosine, score=each.score + COSINE_WEIGHT * (cosine - each.cosine))
+        for each, cosine in zip(scored, cosines, strict=True)
+    ]
+    return sorted(renewed, key=_order)
+
+
+def _order(scored: Scored) -> tuple[float, int, int]:
+    return -scored.score, scored.sentence.passage, scored.sentence.start
+
+
+def is_covered(query: str, response: SearchResponse) -> bool:
+    """Whether a sentence of the best passages has all that the query asks about.
+
+    Reads no further than to the first one. Such a sentence has the coverage 1.
+    """
+    asked: dict[str, frozenset[str]] = {}
+    for sentence in statements_of(response.results[:MAX_PASSAGES]):
+        terms = asked.get(sentence.language)
+        if terms is None:
+            terms = frozenset(_content_terms(query, sentence.language))
+            asked[sentence.language] = terms
+        if terms and terms <= sentence.terms:
+            return True
+    return False
 
 
 def score_verbatim(query: str, response: SearchResponse) -> list[Scored]:
@@ -119,7 +159,8 @@ def score_verbatim(query: str, response: SearchResponse) -> list[Scored]:
 
     Names and short texts in scripts that the embedder hardly knows give no useful cosine.
     """
-    if _question_terms().issuperset(analyse(query)):
+    languages = {result.language for result in response.results}
+    if all(_question_terms(each).issuperset(analyse(query, each)) for each in languages):
         return []
     return [
         Scored(sentence, 1.0, 1.0, 1.0)
@@ -169,28 +210,17 @@ def _worded(chosen: list[Sentence], response: SearchResponse, pages: PageLocator
     return Answer(" ".join(texts), tuple(citations), AnswerMode.EXTRACTIVE)
 
 
-@lru_cache(maxsize=1)
-def _question_terms() -> frozenset[str]:
-    return frozenset(analyse(_QUESTION_WORDS))
+@cache
+def _question_terms(language: str) -> frozenset[str]:
+    if language == DEFAULT_LANGUAGE:
+        return frozenset(analyse(_QUESTION_WORDS))
+    return frozenset(analyse(" ".join(function_words(language)), language))
 
 
-def _term_weights(query: str, sentences: Sequence[Sentence]) -> dict[str, float]:
-    """How telling each content term of the query is: rare among the sentences, it tells more."""
-    terms = dict.fromkeys(analyse(query))
-    content = [term for term in terms if term not in _question_terms()] or list(terms)
-    occurrences = Counter(term for sentence in sentences for term in sentence.terms)
-    total = len(sentences)
-    return {term: math.log(1 + total / (occurrences[term] + 0.5)) for term in content}
-
-
-def _coverage(sentence: Sentence, wanted: dict[str, float]) -> float:
-    """Share of the wanted terms, by weight, that the sentence or its surroundings contain."""
-    whole = sum(wanted.values())
-    if whole == 0:
-        return 0.0
-    own = sum(weight for term, weight in wanted.items() if term in sentence.terms)
-    near = sum(weight for term, weight in wanted.items() if term in sentence.nearby)
-    return (own + NEARBY_SHARE * near) / whole
+def _content_terms(query: str, language: str) -> list[str]:
+    """The query's terms without the words that questions are made of, if others are left."""
+    terms = analyse(query, language)
+    return [term for term in terms if term not in _question_terms(language)] or terms
 
 
 async def _cosines(query: Floats, sentences: Sequence[Sentence], embedder: Embedder) -> list[float]:

@@ -20,6 +20,8 @@ _BEGUN = re.compile(rf"[\[【]{_INSIDE}")
 _OPENING = re.compile(r"[\[【]")
 _NUMBERS = re.compile(r"\s*\^?(\d+(?:\s*[,;–-]\s*\^?\d+)*)\s*(?:†.*)?", re.DOTALL)
 _PART = re.compile(r"(\d+)(?:\s*[–-]\s*\^?(\d+))?")
+# Without these, nothing in a text could pass for a marker, a link or a tag.
+_ALIVE = re.compile(r"[\[\]<]")
 _CLINGING = frozenset(".,;:!?)")
 
 
@@ -68,11 +70,13 @@ def _numbers_in(inside: str) -> Marker:
 
 
 class PlainWriter:
-    """Writes text in which only real markers look like `[n]` and no Markdown link is alive.
+    """Writes text in which only real markers look like `[n]` and no link or image is alive.
 
     A link or image in an answer could carry what the model has read to a stranger's server as
-    soon as it is rendered, so `](` and `]:` are parted by a space. So is a literal `[7]`. White
-    space around a marker that was dropped closes up.
+    soon as it is rendered. So `](` and `]:` are parted by a space, which no link of Markdown
+    survives, and a `<` from what would make it a tag, a comment or an autolink (CommonMark 0.31.2,
+    sections 4.7, 6.3, 6.5 and 6.6). So is a literal `[7]`. White space around a marker that was
+    dropped closes up.
     """
 
     def __init__(self) -> None:
@@ -112,6 +116,8 @@ class PlainWriter:
         self._has_dropped = False
         if not gap and self._last == "]" and character in "(:":
             return " "
+        if not gap and self._last == "<" and (character.isalpha() or character in "/!?"):
+            return " "
         if not gap and self._is_number_open and self._last != "[" and character == "]":
             return " "
         if gap:
@@ -121,4 +127,4 @@ class PlainWriter:
 
 def defused(text: str) -> str:
     """`text` without anything that could pass for a marker or a link."""
-    return PlainWriter().text(text)
+    return PlainWriter().text(text) if _ALIVE.search(text) else text.strip()

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from groundwell.domain.answers import Citation
+from groundwell.domain.chunks import ChunkId
+from groundwell.domain.documents import PageSpan
 from groundwell.domain.search import SearchResult
 from groundwell.generation.markers import defused
 
@@ -13,7 +17,7 @@ _SPACE = re.compile(r"\s+")
 _IMAGE = re.compile(r"!\[[^\[\]]{0,200}\]\([^()\s]{0,2000}\)")
 _LINK = re.compile(r"\[([^\[\]]{0,200})\]\([^()\s]{0,2000}\)")
 _REFERENCE_MARKS = re.compile(r"\s?\[\s*\d{1,4}(?:\s*[,;–-]\s*\d{1,4})*\s*\]")
-_DECORATION = re.compile(r"^\s*(?:[>#*+-]+|\d{1,3}[.)])\s+|\*\*", re.MULTILINE)
+_DECORATION = re.compile(r"^[^\S\n]*(?:[>#*+-]+|\d{1,3}[.)])\s+|\*\*", re.MULTILINE)
 
 
 class PageLocator(Protocol):
@@ -30,6 +34,19 @@ class FirstPage:
     def page_at(self, result: SearchResult, char_start: int) -> int | None:
         """The passage's own page, wherever in the passage the character stands."""
         return result.page if char_start >= result.char_start else None
+
+
+class PageSpans:
+    """The locator by the page spans of each passage's document version."""
+
+    def __init__(self, pages: Mapping[ChunkId, Sequence[PageSpan]]) -> None:
+        self._pages = pages
+
+    def page_at(self, result: SearchResult, char_start: int) -> int | None:
+        """The page on which the character stands."""
+        spans = self._pages.get(result.chunk_id, ())
+        index = bisect_right(spans, char_start, key=lambda span: span.char_start) - 1
+        return spans[index].page if index >= 0 else result.page
 
 
 def citation_of(

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from groundwell.domain.answers import ChatMessage, Role
+from groundwell.domain.context import ContextPassage
 from groundwell.domain.search import SearchResult
-from groundwell.domain.sentences import sentence_spans
 from groundwell.generation.passages import readable
+from groundwell.generation.select import SelectedContext
 
-MAX_CONTEXT_CHARS = 4000
 MAX_HISTORY_CHARS = 2000
 MAX_NAME_CHARS = 120
 
@@ -34,6 +34,8 @@ for two sources write [1][2]. Cite no number that is not there.
 - If the sources do not contain the answer, write exactly this sentence and nothing else: \
 {NO_ANSWER}
 - Answer in the language of the question, in short plain sentences, without links or images."""
+RULES = (ChatMessage(Role.SYSTEM, _RULES),)
+"""How every prompt begins."""
 
 _TAG = re.compile(r"<(?=\s*/?\s*source)", re.IGNORECASE)
 _MARKERS = re.compile(r"\s?\[\d+\]")
@@ -47,77 +49,64 @@ class Prompt:
     sources: tuple[SearchResult, ...]
 
 
-def make_prompt(
-    query: str, results: Sequence[SearchResult], history: Sequence[ChatMessage]
-) -> Prompt:
-    """The prompt for `query`. `results` are best first; those beyond the budget are left out."""
-    context, sources = format_context(results)
+class SourceTags:
+    """Sources inside tags that their text can neither open nor close."""
+
+    between = "\n"
+    tail = "\n</source>"
+
+    def head(self, number: int, passage: ContextPassage, *, is_named: bool) -> str:
+        """The opening tag, with the document's name, the headings and the page."""
+        if not is_named:
+            return f'<source id="{number}">\n'
+        name = _attribute("name", passage.title or "")
+        headings = " > ".join(passage.heading_path)
+        section = f" {_attribute('section', headings)}" if headings else ""
+        page = f' page="{passage.page}"' if passage.page is not None else ""
+        return f'<source id="{number}" {name}{section}{page}>\n'
+
+    def shown(self, sentence: str) -> str:
+        """The sentence as running text, without tags and marks that would pass for ours."""
+        return harmless(readable(sentence)).strip()
+
+
+SOURCE_TAGS = SourceTags()
+
+
+def make_prompt(query: str, selected: SelectedContext, history: Sequence[ChatMessage]) -> Prompt:
+    """The prompt for `query` with a context that was written as `SOURCE_TAGS`."""
     content = (
-        f"Context:\n{context}\n\n"
+        f"Context:\n{selected.context.text}\n\n"
         f"Conversation History:\n{_format_history(history)}\n\n"
         f"User: {query}\n\nAssistant:"
     )
-    messages = (ChatMessage(Role.SYSTEM, _RULES), ChatMessage(Role.USER, content))
-    return Prompt(messages, sources)
+    messages = (*RULES, ChatMessage(Role.USER, content))
+    return Prompt(messages, selected.sources)
 
 
 def make_repair(prompt: Prompt, draft: str, problems: Sequence[str]) -> tuple[ChatMessage, ...]:
-    """The prompt that asks for a better answer than `draft` and names what is wrong with it."""
-    named = "\n".join(f"- {problem}" for problem in problems)
+    """The prompt that asks for a better answer than `draft` and names what is wrong with it.
+
+    A draft may repeat what a source says: it must not open or close one here either.
+    """
+    named = "\n".join(f"- {harmless(problem)}" for problem in problems)
     request = (
         f"Your answer breaks the rules:\n{named}\n"
         "Write the whole answer again without these mistakes. Leave out what no source says."
     )
     return (
         *prompt.messages,
-        ChatMessage(Role.ASSISTANT, draft),
+        ChatMessage(Role.ASSISTANT, harmless(draft)),
         ChatMessage(Role.USER, request),
     )
 
 
-def format_context(results: Sequence[SearchResult]) -> tuple[str, tuple[SearchResult, ...]]:
-    """The context, `MAX_CONTEXT_CHARS` characters at most, and the passages that are in it.
-
-    Best passages first, each whole while there is room, the last one cut after a sentence.
-    """
-    blocks: list[str] = []
-    sources: list[SearchResult] = []
-    room = MAX_CONTEXT_CHARS
-    for result in results:
-        head, tail = _head(len(sources) + 1, result), "\n</source>"
-        text_room = room - len(head) - len(tail)
-        text = _fitting(result.text, text_room, may_cut=not sources)
-        if not text:
-            break
-        blocks.append(head + text + tail)
-        sources.append(result)
-        room -= len(blocks[-1]) + 1
-    return "\n".join(blocks), tuple(sources)
+def _attribute(key: str, value: str) -> str:
+    plain = harmless(" ".join(value.split())[:MAX_NAME_CHARS])
+    return f'{key}="{plain.replace(chr(34), chr(39))}"'
 
 
-def _head(number: int, result: SearchResult) -> str:
-    name = " ".join((result.title or result.filename).split())[:MAX_NAME_CHARS]
-    page = f' page="{result.page}"' if result.page is not None else ""
-    return f'<source id="{number}" name="{_harmless(name).replace(chr(34), chr(39))}"{page}>\n'
-
-
-def _fitting(text: str, room: int, *, may_cut: bool) -> str:
-    """As many whole sentences from the beginning as fit; a first one too long is cut at a word."""
-    parts: list[str] = []
-    for start, end in sentence_spans(text):
-        sentence = _harmless(readable(text[start:end]))
-        if not sentence:
-            continue
-        if len(sentence) > room:
-            if may_cut and not parts and room > 0:
-                parts.append(sentence[:room].rpartition(" ")[0] or sentence[:room])
-            break
-        parts.append(sentence)
-        room -= len(sentence) + 1
-    return " ".join(parts)
-
-
-def _harmless(text: str) -> str:
+def harmless(text: str) -> str:
     """Text that cannot open or close a source."""
     return _TAG.sub("‹", text)
 
@@ -132,6 +121,6 @@ def _format_history(history: Sequence[ChatMessage]) -> str:
         line = f"{message.role.value.capitalize()}: {_MARKERS.sub('', message.content)}"
         if len(line) > room:
             break
-        lines.append(_harmless(line))
+        lines.append(harmless(line))
         room -= len(line) + 1
     return "\n".join(reversed(lines)) or "(none)"

@@ -2,49 +2,80 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+import numpy as np
+from numpy.typing import NDArray
 
 from groundwell.domain.analysis import analyse, telling_tokens
-from groundwell.domain.chunks import Chunk, EncodedChunk, Encoding, Floats
+from groundwell.domain.chunks import Chunk, EncodedChunk, Encoding, Floats, text_in_context
+from groundwell.domain.documents import VersionId
+from groundwell.domain.languages import DEFAULT_LANGUAGE
 from groundwell.domain.late_interaction import centre_and_pack
 from groundwell.ports.embedder import Embedder
 
-_MOST_CONTEXT_CHARACTERS = 160
 
+@dataclass(frozen=True, slots=True)
+class PlacedChunk:
+    """A chunk with what its document gives to it."""
 
-def text_in_context(title: str | None, chunk: Chunk) -> str:
-    """The chunk under its title and headings: what is embedded and analysed.
+    chunk: Chunk
+    version: VersionId
+    title: str | None
+    language: str = DEFAULT_LANGUAGE
 
-    A passage is often understandable only with what stands above it. The context is kept short,
-    since its tokens are paid for with every chunk.
-    """
-    context: list[str] = []
-    for line in (title or "", *chunk.heading_path):
-        stripped = " ".join(line.split())[:_MOST_CONTEXT_CHARACTERS]
-        if stripped and stripped not in context and not chunk.text.startswith(stripped):
-            context.append(stripped)
-    return "\n".join([*context, chunk.text])
+    @property
+    def text(self) -> str:
+        """What is embedded."""
+        return text_in_context(self.title, self.chunk)
+
+    def digest(self, space: str) -> bytes:
+        """SHA-256 of everything that the chunk's embedding in a space depends on."""
+        return sha256(f"{space}\0{self.language}\0{self.text}".encode()).digest()
 
 
 async def encode_chunks(
-    embedder: Embedder, centre: Floats, titles: Sequence[str | None], chunks: Sequence[Chunk]
+    embedder: Embedder, centre: Floats, placed: Sequence[PlacedChunk]
 ) -> list[EncodedChunk]:
-    """Encode chunks; `titles` are their documents' titles, one for each chunk."""
-    texts = [text_in_context(title, chunk) for title, chunk in zip(titles, chunks, strict=True)]
+    """Encode chunks, of one document or of several."""
+    texts = [each.text for each in placed]
     encodings = await embedder.embed_documents(texts)
+    # The terms of long unknown words take as long as their vectors, and the loop has heartbeats.
+    return await asyncio.to_thread(_all_encoded, placed, texts, encodings, centre)
+
+
+def _all_encoded(
+    placed: Sequence[PlacedChunk],
+    texts: Sequence[str],
+    encodings: Sequence[Encoding],
+    centre: Floats,
+) -> list[EncodedChunk]:
     return [
-        _encoded(chunk, text, encoding, centre)
-        for chunk, text, encoding in zip(chunks, texts, encodings, strict=True)
+        _encoded(each, text, encoding, centre)
+        for each, text, encoding in zip(placed, texts, encodings, strict=True)
     ]
 
 
-def _encoded(chunk: Chunk, text: str, encoding: Encoding, centre: Floats) -> EncodedChunk:
-    terms = analyse(text)
+def encode_again(
+    placed: PlacedChunk, vector: Floats, token_bits: NDArray[np.uint8]
+) -> EncodedChunk:
+    """An encoded chunk whose embedding was kept: the cheap parts are made anew."""
+    terms = analyse(placed.text, placed.language)
+    return EncodedChunk(placed.chunk, vector, token_bits, dict(Counter(terms)), len(terms))
+
+
+def _encoded(placed: PlacedChunk, text: str, encoding: Encoding, centre: Floats) -> EncodedChunk:
+    terms = analyse(text, placed.language)
     has_tokens = len(encoding.token_vectors) > 0
-    telling = telling_tokens(text, encoding.token_spans) if has_tokens else slice(0)
+    telling: NDArray[np.bool_] | slice = slice(0)
+    if has_tokens:
+        telling = telling_tokens(text, encoding.token_spans, placed.language)
     return EncodedChunk(
-        chunk=chunk,
+        chunk=placed.chunk,
         vector=encoding.vector,
         token_bits=centre_and_pack(encoding.token_vectors[telling], centre),
         terms=dict(Counter(terms)),

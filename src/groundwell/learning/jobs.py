@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeAlias
@@ -23,9 +24,12 @@ from groundwell.domain.evaluation import (
     rank_documents,
 )
 from groundwell.domain.filters import parse_filter
+from groundwell.domain.queues import Queue
 from groundwell.domain.search import SearchRequest, SearchResponse, SearchType
+from groundwell.domain.search_switches import SearchSwitches
+from groundwell.domain.spending import Purse, current_purse, paid_by
 from groundwell.learning.measures import judge, mean_measures, quantiles
-from groundwell.ports.job_engine import JobArguments, JobEngine, JobKind
+from groundwell.ports.job_engine import Attempt, JobArguments, JobEngine, JobKind, Turn
 from groundwell.store.database import Database, Row
 from groundwell.store.eval_runs import (
     append_results,
@@ -42,6 +46,8 @@ _AT_ONCE = 4
 # Results are stored in portions: a worker that dies loses no more than this.
 _PORTION = 20
 _WARMING_QUERIES = 5
+# After this the rest of a run waits for its next turn.
+_TURN_SECONDS = 3.0
 
 Search: TypeAlias = Callable[[SearchRequest], Awaitable[SearchResponse]]
 
@@ -57,18 +63,31 @@ class EvaluationJobs:
         self._database = database
         self._engine = engine
         self._search = search
-        engine.register(JobKind(EVALUATE_JOB, "evaluation", self._evaluate, self._give_up))
+        engine.register(JobKind(EVALUATE_JOB, Queue.MAINTENANCE, self._evaluate, self._give_up))
 
     async def defer(
         self, connection: AsyncConnection[Row], tenant: TenantId, run: EvalRunId
     ) -> None:
-        """Queue a run in the caller's transaction."""
-        arguments = {"tenant": str(tenant), "run": str(run)}
-        await self._engine.defer(connection, EVALUATE_JOB, arguments)
+        """Queue a run in the caller's transaction. Who pays for the caller's work pays for it."""
+        purse = current_purse()
+        arguments: JobArguments = {
+            "tenant": str(tenant),
+            "run": str(run),
+            **({} if purse is None else _told(purse)),
+        }
+        await self._engine.defer(connection, EVALUATE_JOB, arguments, turn=Turn(str(tenant)))
 
-    async def _evaluate(self, arguments: JobArguments) -> None:
-        """Do what is left of a run. A run that was deleted ends quietly after its portion."""
-        tenant, identity = _names(arguments)
+    async def _evaluate(self, arguments: JobArguments, attempt: Attempt) -> None:
+        """Go on with a run for some seconds, and queue it again for what is left.
+
+        A run that was deleted ends quietly after its portion.
+        """
+        del attempt  # Results of a query are the same whoever stores them, and are stored once.
+        with paid_by(_purse(arguments)):
+            await self._go_on(*_names(arguments))
+
+    async def _go_on(self, tenant: TenantId, identity: EvalRunId) -> None:
+        begun = time.monotonic()
         async with self._database.transaction(tenant) as connection:
             run = await find_run(connection, identity)
             if run is None or run.status.is_terminal:
@@ -83,6 +102,9 @@ class EvaluationJobs:
             results = await self._ask(tenant, run, left[start : start + _PORTION])
             async with self._database.transaction(tenant) as connection:
                 if not await append_results(connection, tenant, identity, results):
+                    return
+                if time.monotonic() - begun > _TURN_SECONDS:
+                    await self.defer(connection, tenant, identity)
                     return
         latency = await self._time(tenant, run, choose_timed(queries))
         async with self._database.transaction(tenant) as connection:
@@ -115,7 +137,8 @@ class EvaluationJobs:
                 taken[stage].append(milliseconds)
         return {stage: quantiles(values) for stage, values in taken.items()}
 
-    async def _give_up(self, arguments: JobArguments, reason: str) -> None:
+    async def _give_up(self, arguments: JobArguments, attempt: Attempt, reason: str) -> None:
+        del attempt
         tenant, identity = _names(arguments)
         async with self._database.transaction(tenant) as connection:
             await fail_run(connection, identity, "evaluation_failed", reason)
@@ -132,7 +155,20 @@ def _request(tenant: TenantId, run: EvalRun, query: JudgedQuery, limit: int) -> 
         threshold=options.get("threshold", 0.0),
         filter=parse_filter(options.get("filter", {})),
         rerank=options.get("rerank", True),
+        switches=SearchSwitches.of(options),
     )
+
+
+def _told(purse: Purse) -> JobArguments:
+    return {"user": str(purse.user), "tier": purse.tier, "tokens_a_day": purse.tokens_a_day}
+
+
+def _purse(arguments: JobArguments) -> Purse | None:
+    if "user" not in arguments:
+        return None
+    tenant, _ = _names(arguments)
+    user, tokens = UUID(str(arguments["user"])), int(str(arguments["tokens_a_day"]))
+    return Purse(tenant, user, str(arguments["tier"]), tokens)
 
 
 def _names(arguments: JobArguments) -> tuple[TenantId, EvalRunId]:

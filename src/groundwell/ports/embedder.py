@@ -53,6 +53,13 @@ class Embedder(Protocol):
         """Embed passages, with the model's passage prefix if it has one."""
         ...
 
+    async def document_spans(self, texts: Sequence[str]) -> list[tuple[tuple[int, int], ...]]:
+        """The `token_spans` that `embed_documents` gives for these texts, without embedding them.
+
+        Empty for every text where the embedder has no token vectors.
+        """
+        ...
+
     async def close(self) -> None:
         """Release threads, memory and connections."""
         ...

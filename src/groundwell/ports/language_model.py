@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from groundwell.domain.answers import ChatMessage
 
 
 @dataclass(frozen=True, slots=True)
+class TokensUsed:
+    """What a call has used, as the provider counts. None where it does not tell, or not soundly."""
+
+    prompt: int | None = None
+    completion: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Completion:
-    """A finished completion. Token counts are None when the provider does not tell."""
+    """A finished completion."""
 
     text: str
     model: str
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
+    used: TokensUsed = TokensUsed()
+
+
+HearUsed: TypeAlias = Callable[[TokensUsed], None]
+"""Is told what a call has used, as often as the provider tells; the last word counts."""
 
 
 class LanguageModel(Protocol):
@@ -35,7 +46,9 @@ class LanguageModel(Protocol):
         """Identity of the model."""
         ...
 
-    def stream(self, messages: Sequence[ChatMessage], max_tokens: int) -> AsyncIterator[str]:
+    def stream(
+        self, messages: Sequence[ChatMessage], max_tokens: int, hear_used: HearUsed | None = None
+    ) -> AsyncIterator[str]:
         """The answer's text, piece by piece. Ends normally only after a proper finish."""
         ...
 

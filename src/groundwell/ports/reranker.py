@@ -6,17 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from groundwell.domain.chunks import ChunkId
-from groundwell.domain.documents import TenantId
+from groundwell.domain.chunks import Bits, ChunkId
 from groundwell.domain.search import AnalysedQuery
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A passage that is to be scored."""
+    """A passage that is to be scored: its text, or the sign bits of its tokens, (n, d / 8)."""
 
     chunk_id: ChunkId
-    text: str
+    text: str = ""
+    token_bits: Bits | None = None
 
 
 class Reranker(Protocol):
@@ -31,11 +31,11 @@ class Reranker(Protocol):
 
     @property
     def needs_text(self) -> bool:
-        """Whether `Candidate.text` is read; where it is not, it may be empty."""
+        """Whether `Candidate.text` is read; if not, `Candidate.token_bits` are."""
         ...
 
     async def rerank(
-        self, tenant: TenantId, query: AnalysedQuery, candidates: Sequence[Candidate]
+        self, query: AnalysedQuery, candidates: Sequence[Candidate]
     ) -> list[float | None]:
         """Score each candidate."""
         ...

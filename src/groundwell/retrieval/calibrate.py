@@ -21,8 +21,8 @@ _HALF_CERTAIN_BM25 = 10.0
 
 def evidence(cosine: float, bm25: float) -> float:
     """How well one passage fits, in [0, 1]: its cosine, or its BM25 score squashed, if larger."""
-    words = max(bm25, 0.0)
-    return min(1.0, max(cosine, words / (words + _HALF_CERTAIN_BM25)))
+    words = bm25 / (bm25 + _HALF_CERTAIN_BM25) if bm25 > 0 else 0.0
+    return min(1.0, max(cosine, words))
 
 
 def non_increasing(values: Sequence[float]) -> list[float]:
@@ -31,14 +31,17 @@ def non_increasing(values: Sequence[float]) -> list[float]:
     Pools adjacent violators: neighbours that rise are replaced by their mean, until none do. Keeps
     length and mean, and takes time linear in the length.
     """
-    pools: list[tuple[float, int]] = []
+    totals: list[float] = []
+    sizes: list[int] = []
     for value in values:
         total, size = value, 1
-        while pools and pools[-1][0] / pools[-1][1] < total / size:
-            before, count = pools.pop()
-            total, size = before + total, count + size
-        pools.append((total, size))
-    return [total / size for total, size in pools for _ in range(size)]
+        while totals and totals[-1] * size < total * sizes[-1]:
+            total += totals.pop()
+            size += sizes.pop()
+        totals.append(total)
+        sizes.append(size)
+    pools = zip(totals, sizes, strict=True)
+    return [mean for total, size in pools for mean in [total / size] * size]
 
 
 def passage_scores(

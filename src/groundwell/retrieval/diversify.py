@@ -56,3 +56,34 @@ def cap_per_document(
         if seen[document] <= most:
             kept.append(item)
     return kept
+
+
+def share_out(
+    scores: Sequence[float],
+    documents: Sequence[Hashable],
+    places: int,
+    most: int,
+    equal_share: float,
+) -> list[int]:
+    """Who gets the first places, as indices in their order, where no document should have most.
+
+    `scores` fall; `documents` names the document of each candidate. What a document has beyond
+    `most` places gives way, the last first, to the best candidate of a document that has fewer,
+    if that one has at least `equal_share` of its score.
+    """
+    shown = list(range(min(places, len(scores))))
+    held: Counter[Hashable] = Counter()
+    beyond: list[int] = []
+    for place in shown:
+        held[documents[place]] += 1
+        if held[documents[place]] > most:
+            beyond.append(place)
+    for challenger in range(len(shown), len(scores)):
+        if not beyond or scores[challenger] < equal_share * scores[beyond[-1]]:
+            break
+        if held[documents[challenger]] < most:
+            loser = beyond.pop()
+            shown[shown.index(loser)] = challenger
+            held[documents[loser]] -= 1
+            held[documents[challenger]] += 1
+    return sorted(shown)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, TypeVar
 
 Key = TypeVar("Key")
@@ -19,13 +19,23 @@ def min_max(scores: Mapping[Key, float]) -> dict[Key, float]:
     return {key: (score - low) / (high - low) for key, score in scores.items()}
 
 
-def fuse(lists: Sequence[tuple[Mapping[Key, float], float]]) -> dict[Key, float]:
-    """The weighted sum of the lists, each stretched to [0, 1] first.
+def as_given(scores: Mapping[Key, float]) -> dict[Key, float]:
+    """Scores that lie in [0, 1] already and mean something there."""
+    return dict(scores)
 
-    What a list does not contain gets nothing from it. The weights of lists that are empty go to
-    the others, so that the best possible score is always 1.
+
+def fuse(
+    lists: Sequence[tuple[Mapping[Key, float], float]],
+    normalise: Callable[[Mapping[Key, float]], dict[Key, float]] = min_max,
+) -> dict[Key, float]:
+    """The weighted sum of the lists, each normalised to [0, 1] first.
+
+    What a list does not contain gets nothing from it; what one list alone contains gets that
+    list's weighted part. An empty list contributes nothing. Weights count by their proportion:
+    the sum is divided by the weights of the lists that are not empty, which changes no order, so
+    that the best possible score is always 1. Without any weight there are no scores.
     """
-    present = [(min_max(scores), weight) for scores, weight in lists if scores and weight > 0]
+    present = [(normalise(scores), weight) for scores, weight in lists if scores and weight > 0]
     total = sum(weight for _, weight in present)
     fused: dict[Key, float] = {}
     for scores, weight in present:

@@ -16,8 +16,6 @@ from groundwell.domain.queries import IntentGuess
 MAX_CHARS = 2000
 """How much of a text is read: what it is about stands at its beginning."""
 DEFAULT_SCORE = 0.3
-MIN_CONFIDENCE = 0.55
-MIN_MARGIN = 0.10
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +73,6 @@ class IntentClassifier:
         best, confidence = ranking[0]
         reason = ", ".join(seen.get(best, ())) or "nothing spoke for another intent"
         return IntentGuess(best, confidence, ranking, reason)
-
-
-def needs_clarification(guess: IntentGuess) -> bool:
-    """Whether somebody should ask before acting on the guess."""
-    return guess.confidence < MIN_CONFIDENCE or guess.margin < MIN_MARGIN
 
 
 QUESTION_CUES = (
@@ -165,6 +158,7 @@ QUESTION_CUES = (
         r"\b(?:what|who|whom|whose|when|where|why|how|which|is|are|does|do|can|should)\b",
     ),
 )
-"""Intents of questions to a library: they decide how an answer is laid out, never what is found."""
+"""Intents of questions to a library. They change nothing that is found or answered: an explained
+search tells the intent in `query`."""
 
 QUESTION_INTENTS = IntentClassifier(QUESTION_CUES, default="lookup")

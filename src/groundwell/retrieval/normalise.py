@@ -31,6 +31,9 @@ def normalise_query(text: str, max_chars: int = MAX_QUERY_CHARS) -> NormalisedQu
     of white space become one space. A text longer than `max_chars` is cut at a word. Applied to
     its own result it changes nothing.
     """
+    if len(text) <= max_chars and text.isascii() and text.isprintable() and '"' not in text:
+        # What nearly everybody types.
+        return NormalisedQuery(text, " ".join(text.split()))
     # Read no further than needed: one character may become eighteen, and white space shrinks.
     plain = unicodedata.normalize("NFKC", text[: 2 * max_chars]).translate(_QUOTES)
     kept = "".join(character for character in plain if _is_kept(character))

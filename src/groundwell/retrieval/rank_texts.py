@@ -12,7 +12,6 @@ import numpy as np
 
 from groundwell.domain.analysis import analyse, telling_tokens
 from groundwell.domain.chunks import Bits, ChunkId, Encoding, Floats
-from groundwell.domain.documents import TenantId
 from groundwell.domain.errors import ProviderError, UnavailableError
 from groundwell.domain.late_interaction import centre_and_pack, prepare_query, score, token_weights
 from groundwell.domain.search import AnalysedQuery
@@ -41,14 +40,18 @@ class TextRanker:
     A reranker that reads texts is asked itself. One that reads stored token bits cannot be: here
     the texts are embedded on the spot, and their score is made of the cosine and, where the
     embedder has token vectors, of late interaction over their signs, both in [0, 1].
+    A reranker that is not ready after `seconds` counts as one that failed.
     """
 
-    def __init__(self, embedder: Embedder, centre: Floats, reranker: Reranker | None) -> None:
+    def __init__(
+        self, embedder: Embedder, centre: Floats, reranker: Reranker | None, seconds: float = 5.0
+    ) -> None:
         self._embedder = embedder
         self._centre = centre
+        self._seconds = seconds
         self._reranker = reranker if reranker is not None and reranker.needs_text else None
 
-    async def rank(self, tenant: TenantId, query: str, texts: Sequence[str]) -> TextRanking:
+    async def rank(self, query: str, texts: Sequence[str]) -> TextRanking:
         """Score the texts. A reranker that fails is replaced by embeddings, and `degraded` says so.
 
         A text longer than the embedder's `max_tokens` is judged by its beginning. Raises
@@ -60,7 +63,7 @@ class TextRanker:
         scores = None
         if self._reranker is not None:
             with clock.stage("rerank"):
-                scores = await self._ask(self._reranker, tenant, query, distinct)
+                scores = await self._ask(self._reranker, query, distinct)
             degraded = ("reranker",) if scores is None else ()
         if scores is None:
             scores = await self._compare(clock, query, distinct)
@@ -68,16 +71,23 @@ class TextRanker:
         return TextRanking(tuple(of_text[text] for text in texts), clock.timings(), degraded)
 
     async def _ask(
-        self, reranker: Reranker, tenant: TenantId, query: str, texts: Sequence[str]
+        self, reranker: Reranker, query: str, texts: Sequence[str]
     ) -> list[float] | None:
         candidates = [Candidate(ChunkId(str(place)), text) for place, text in enumerate(texts)]
         analysed = AnalysedQuery(query, tuple(analyse(query)), None)
         try:
-            scores = await reranker.rerank(tenant, analysed, candidates)
+            async with asyncio.timeout(self._seconds):
+                scores = await reranker.rerank(analysed, candidates)
         except (ProviderError, UnavailableError) as error:
             _log.warning("ranking goes on without the reranker: %s", error.detail)
             return None
-        return [0.0 if value is None else value for value in scores]
+        except TimeoutError:
+            _log.warning("ranking goes on without the reranker: it was not ready in time")
+            return None
+        # Scores may be negative: what has none must not come before what has.
+        least = min((value for value in scores if value is not None), default=1.0)
+        unscored = 0.0 if least > 0 else least - 1
+        return [unscored if value is None else value for value in scores]
 
     async def _compare(self, clock: StageClock, query: str, texts: Sequence[str]) -> list[float]:
         with clock.stage("embed"):

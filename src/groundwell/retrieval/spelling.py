@@ -8,29 +8,29 @@ hides what the user asked for. Where in doubt, the word stays.
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from string import ascii_lowercase
 from typing import Protocol
 
 from groundwell.domain.analysis import analyse
-from groundwell.domain.queries import CorrectedQuery, Correction
+from groundwell.domain.languages import DEFAULT_LANGUAGE
+from groundwell.domain.queries import CorrectedQuery, Correction, put_right
 from groundwell.retrieval.english_words import MAX_DISTANCE, EnglishWords
+from groundwell.retrieval.slips import common_prefix, edits, is_light_slip, is_likely_slip
 
 MIN_LETTERS = 4
 MAX_LETTERS = 32
-MIN_LETTERS_FOR_ANY_EDIT = 6
-"""Shorter words have too many neighbours: only a swap or a doubled letter is put right in them."""
 MIN_LETTERS_FOR_TWO_EDITS = 8
 MIN_LETTERS_OF_A_NAME = 8
 """A word with a capital letter is likely a name, and names that nobody knows are common."""
 MIN_PASSAGES_UNLISTED = 2
 """In how many passages a word must stand that no dictionary has: one may be the misprint."""
 MIN_FREQUENCY_UNSEEN = 1_000_000
-"""How common an English word must be to be proposed although the collection lacks it; about the
-30,000 most common are."""
+"""How common an English word must be to stand for what was meant although the collection lacks it;
+about the 30,000 most common are. The word then stays, and is not bent into another."""
 MAX_WORDS = 64
 """Words of a query that are looked at: a longer text is no query that somebody typed."""
 MAX_MISSPELT = 8
@@ -40,7 +40,6 @@ _QUOTED = re.compile(r"\"[^\"]*\"|“[^”]*”|„[^“”]*[“”]|«[^»]*»
 _TOKEN = re.compile(r"\S+")
 _CODE = re.compile(r"[\d@/\\_=<>{}#$%^*+|~]|\w\.\w|\w:\w")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
-_DOUBLE = re.compile(r"(.)\1")
 _POSSESSIVE = re.compile(r"['’]s?$")
 
 
@@ -55,25 +54,18 @@ class Vocabulary(Protocol):
         ...
 
 
-class KnownTerms:
-    """A vocabulary held in memory."""
-
-    def __init__(self, frequencies: Mapping[str, int]) -> None:
-        self._frequencies = frequencies
-
-    async def frequencies(self, terms: Collection[str]) -> Mapping[str, int]:
-        """Those of `terms` that occur, with their frequencies."""
-        return {term: self._frequencies[term] for term in terms if term in self._frequencies}
-
-
 @dataclass(frozen=True, slots=True)
 class _Word:
-    """A word of the query that may be looked at; `query[start:end]` is `text`."""
+    """A word of the query that may be looked at; `query[start:end]` is `text`.
+
+    `terms` are what the analyser makes of it in English, `readings` in each language.
+    """
 
     text: str
     start: int
     end: int
     terms: tuple[str, ...]
+    readings: tuple[tuple[str, ...], ...]
     begins_sentence: bool
 
     @property
@@ -101,43 +93,51 @@ class SpellingCorrector:
     def __init__(self, english: EnglishWords) -> None:
         self._english = english
 
-    async def correct(self, query: str, vocabulary: Vocabulary) -> CorrectedQuery:
+    async def correct(
+        self,
+        query: str,
+        vocabulary: Vocabulary,
+        languages: Sequence[str] = (DEFAULT_LANGUAGE,),
+    ) -> CorrectedQuery:
         """The query with its misspelt words replaced, and which they were.
 
-        Never changed: words of the collection in any form that the analyser maps to an indexed
-        term, English words, words with digits or capitals inside, words in quotes, those shorter
-        than `MIN_LETTERS`, those with letters other than a to z; and nothing in a query of three
-        words or more most of which are not English. Asks the vocabulary once for a query whose
-        words are all known, else twice. Raises what the vocabulary raises.
+        `languages` are those of the collection. Never changed: words of the collection in any form
+        that the analyser of one of them maps to an indexed term, English words, words with digits
+        or capitals inside, words in quotes, those shorter than `MIN_LETTERS`, those with letters
+        other than a to z; and nothing in a query of three words or more most of which are neither
+        English nor held. Every word that is put in stands in the collection. Asks the vocabulary
+        once for a query whose words are all known, else twice. Raises what the vocabulary raises.
         """
-        words = list(_words_of(query))
-        terms = {term for word in words for term in word.terms}
+        words = list(_words_of(query, languages))
+        if _is_in_another_language(words):
+            return CorrectedQuery(query, query)
+        terms = {term for word in words for reading in word.readings for term in reading}
+        terms |= {term for word in words for term in word.terms}
         held = await vocabulary.frequencies(terms) if terms else {}
-        unknown = [word for word in words if not _is_held(word.terms, held)]
+        unknown = [word for word in words if not _is_known(word, held)]
         if not unknown:
             return CorrectedQuery(query, query)
         await self._english.prepare()
-        foreign = {word for word in words if word.terms and not self._is_english(word)}
+        # A word that is held by its reading in another language only speaks for that language.
+        foreign = {w for w in words if not _is_held(w.terms, held) and not self._is_english(w)}
         if len(foreign) > max(2, len(words) // 2):
             return CorrectedQuery(query, query)
         misspelt = (word for word in unknown if word in foreign and _is_plain(word))
         plain = list(islice(misspelt, MAX_MISSPELT))
         english = {word: list(self._english_near(word)) for word in plain}
-        wanted = {term for word in plain for term in _edits(*word.terms)}
+        wanted = {term for word in plain for term in edits(*word.terms)}
         wanted |= {term for found in english.values() for each in found for term in each.terms}
         near = await vocabulary.frequencies(wanted) if wanted else {}
         chosen = (
             (word, _best(word, [*found, *_held_near(word, near)], near))
             for word, found in english.items()
         )
-        return _replaced(
-            query,
-            [
-                Correction(word.text, _cased(word.text, best.text), word.start, word.end)
-                for word, best in chosen
-                if best is not None
-            ],
+        corrections = tuple(
+            Correction(word.text, _cased(word.text, best.text), word.start, word.end)
+            for word, best in chosen
+            if best is not None
         )
+        return CorrectedQuery(query, put_right(query, corrections), corrections)
 
     def _is_english(self, word: _Word) -> bool:
         return self._english.has(_POSSESSIVE.sub("", word.lowered))
@@ -151,7 +151,18 @@ class SpellingCorrector:
                 yield _Candidate(text, distance, frequency, tuple(analyse(text)))
 
 
-def _words_of(query: str) -> Iterator[_Word]:
+def has_unknown_word(query: str, languages: Sequence[str], unknown_terms: frozenset[str]) -> bool:
+    """Whether a word of the query is unknown in every one of its readings.
+
+    In a collection of several languages most words have a reading that nobody ever wrote.
+    """
+    return any(
+        not any(unknown_terms.isdisjoint(reading) for reading in word.readings)
+        for word in _words_of(query, languages)
+    )
+
+
+def _words_of(query: str, languages: Sequence[str]) -> Iterator[_Word]:
     """The query's words of one script and no code, outside of quotes."""
     quoted = [match.span() for match in _QUOTED.finditer(query)]
     count = 0
@@ -165,7 +176,9 @@ def _words_of(query: str) -> Iterator[_Word]:
             text, follower = match.group(), query[match.end() : match.end() + 2]
             # "Protien synthesis", and not "Vesanto Melina" or one word alone.
             begins_sentence = count == 1 and follower[:1] == " " and follower[1:].islower()
-            yield _Word(text, match.start(), match.end(), tuple(analyse(text)), begins_sentence)
+            readings = tuple(tuple(analyse(text, language)) for language in languages)
+            english = tuple(analyse(text))
+            yield _Word(text, *match.span(), english, readings, begins_sentence)
 
 
 def _overlaps(span: tuple[int, int], others: Sequence[tuple[int, int]]) -> bool:
@@ -173,8 +186,21 @@ def _overlaps(span: tuple[int, int], others: Sequence[tuple[int, int]]) -> bool:
 
 
 def _is_held(terms: Sequence[str], held: Mapping[str, int]) -> bool:
-    """Whether the collection knows the word. A stop word has no terms and is known."""
+    """Whether the collection holds all these terms. A stop word has none and is known."""
     return all(held.get(term, 0) > 0 for term in terms)
+
+
+def _is_in_another_language(words: Sequence[_Word]) -> bool:
+    """Whether another language of the collection has more stop words in the query than English."""
+    silences = (
+        map(operator.not_, readings)
+        for readings in zip(*(word.readings for word in words), strict=True)
+    )
+    return max(map(sum, silences), default=0) > sum(not word.terms for word in words)
+
+
+def _is_known(word: _Word, held: Mapping[str, int]) -> bool:
+    return any(_is_held(reading, held) for reading in (word.terms, *word.readings))
 
 
 def _is_plain(word: _Word) -> bool:
@@ -185,32 +211,6 @@ def _is_plain(word: _Word) -> bool:
     return is_simple and least <= len(text) <= MAX_LETTERS and len(word.terms) == 1
 
 
-def is_likely_slip(word: str, meant: str, distance: int) -> bool:
-    """Whether somebody who meant `meant` would have typed `word`, which is `distance` edits away.
-
-    People seldom mistype the first letter, but for swapping it with the second; they seldom leave
-    out two letters, or add two; and two words that differ in their ending only are more often two
-    forms of one word than a form and a misprint.
-    """
-    if _is_swap(word, meant) or _without_doubles(word) == _without_doubles(meant):
-        return True
-    kept = _common_prefix(word, meant)
-    ending = distance if distance == 1 else distance + 1
-    is_other_form = max(len(word), len(meant)) - kept <= ending
-    is_as_long = abs(len(word) - len(meant)) <= 1
-    is_long = len(word) >= MIN_LETTERS_FOR_ANY_EDIT
-    return is_long and word[0] == meant[0] and is_as_long and not is_other_form
-
-
-def _is_swap(word: str, other: str) -> bool:
-    at = _common_prefix(word, other)
-    return word[at : at + 2] == other[at : at + 2][::-1] and word[at + 2 :] == other[at + 2 :]
-
-
-def _without_doubles(word: str) -> str:
-    return _DOUBLE.sub(r"\1", word)
-
-
 def _held_near(word: _Word, held: Mapping[str, int]) -> Iterator[_Candidate]:
     """Words of the collection whose term is one edit from the word's own.
 
@@ -218,9 +218,9 @@ def _held_near(word: _Word, held: Mapping[str, int]) -> Iterator[_Candidate]:
     took, and counts only if the analyser then takes it off again.
     """
     (term,) = word.terms
-    kept = _common_prefix(word.lowered, term)
+    kept = common_prefix(word.lowered, term)
     lost, changed = word.lowered[kept:], term[kept:]
-    for edited in _edits(term):
+    for edited in edits(term):
         if edited not in held:
             continue
         text = edited.removesuffix(changed) + lost if edited.endswith(changed) else edited
@@ -228,31 +228,14 @@ def _held_near(word: _Word, held: Mapping[str, int]) -> Iterator[_Candidate]:
             yield _Candidate(text, 1, 0, (edited,))
 
 
-def _common_prefix(first: str, second: str) -> int:
-    length = 0
-    for one, other in zip(first, second, strict=False):
-        if one != other:
-            break
-        length += 1
-    return length
-
-
-def _edits(word: str) -> set[str]:
-    """Everything that one insertion, deletion, replacement or swap makes of the word."""
-    cuts = [(word[:at], word[at:]) for at in range(len(word) + 1)]
-    deleted = {head + tail[1:] for head, tail in cuts if tail}
-    swapped = {head + tail[1] + tail[0] + tail[2:] for head, tail in cuts if len(tail) > 1}
-    replaced = {
-        head + letter + tail[1:] for head, tail in cuts if tail for letter in ascii_lowercase
-    }
-    inserted = {head + letter + tail for head, tail in cuts for letter in ascii_lowercase}
-    return (deleted | swapped | replaced | inserted) - {word}
-
-
 def _best(
     word: _Word, candidates: Sequence[_Candidate], held: Mapping[str, int]
 ) -> _Candidate | None:
-    """The nearest candidate; among those as near, what the collection holds most of."""
+    """What was likely meant, if it stands in the collection.
+
+    A swap, or a letter doubled or not, comes before other slips; then the nearer word; then what
+    more passages hold.
+    """
 
     def passages(candidate: _Candidate) -> int:
         return min((held.get(term, 0) for term in candidate.terms), default=0)
@@ -263,19 +246,19 @@ def _best(
         is_common = candidate.frequency >= MIN_FREQUENCY_UNSEEN and candidate.distance == 1
         return passages(candidate) > 0 or (is_common and not word.may_be_name)
 
-    return min(
+    best = min(
         filter(is_fit, candidates),
-        key=lambda each: (each.distance, -passages(each), -each.frequency, each.text),
+        key=lambda each: (
+            not is_light_slip(word.lowered, each.text),
+            each.distance,
+            -passages(each),
+            -each.frequency,
+            each.text,
+        ),
         default=None,
     )
+    return best if best is not None and passages(best) else None
 
 
 def _cased(original: str, corrected: str) -> str:
     return corrected.capitalize() if original[0].isupper() else corrected
-
-
-def _replaced(query: str, corrections: Sequence[Correction]) -> CorrectedQuery:
-    text = query
-    for correction in reversed(corrections):
-        text = text[: correction.start] + correction.corrected + text[correction.end :]
-    return CorrectedQuery(query, text, tuple(corrections))

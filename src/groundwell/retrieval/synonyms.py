@@ -4,25 +4,30 @@ A pack is a JSON object from phrases to their expansions:
 
     {"RDL": ["Romanian deadlift"], "OHP": {"expansions": ["overhead press"], "both_ways": true}}
 
-Phrases are compared by their analysed terms, so that case and endings do not matter. Expansions
-are never expanded again, so that packs cannot loop.
+Phrases are compared by their analysed terms, so that case and endings do not matter: in each
+language of the collection. An abbreviation in capitals that is a stop word otherwise, as "IF" is,
+is compared as it is written. Expansions are never expanded again, so that packs cannot loop.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 
-from groundwell.domain.analysis import analyse
+from groundwell.domain.analysis import analyse, terms_of_words
 from groundwell.domain.errors import InvalidInputError, NotFoundError
+from groundwell.domain.languages import DEFAULT_LANGUAGE
 
 MAX_ENTRIES = 5000
 MAX_WORDS = 4
 MAX_CHARS = 100
 MAX_EXPANSIONS = 10
 MAX_BYTES = 2 << 20
+MIN_CAPITALS = 2
+"""Letters of an abbreviation that is compared as it is written."""
 
 BUNDLED = ("strength_training",)
 """The packs that come with the product."""
@@ -38,44 +43,98 @@ class Expansion:
 
 @dataclass(frozen=True, slots=True)
 class SynonymMatch:
-    """A phrase found at `terms[start:end]` of the query's analysed terms."""
+    """A phrase that stands in a query as these terms of it."""
 
-    start: int
-    end: int
+    terms: tuple[str, ...]
     expansions: tuple[Expansion, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """An entry of a pack as it was given."""
+
+    phrase: str
+    expansions: tuple[str, ...]
+    is_both_ways: bool
+
+
 class SynonymPack:
-    """The phrases of a pack, ready to be found in queries."""
+    """The phrases of a pack, ready to be found in queries of collections in `languages`."""
 
     def __init__(
-        self,
-        entries: Mapping[tuple[str, ...], tuple[Expansion, ...]],
-        short_forms: Mapping[str, str],
+        self, entries: Sequence[_Entry], languages: Sequence[str] = (DEFAULT_LANGUAGE,)
     ) -> None:
-        self._entries = dict(entries)
+        self._given = entries
+        capitals = _capitals(entries, languages)
+        self._indexes = [_Index(entries, language, capitals) for language in languages]
+        self.short_forms = {
+            entry.phrase if entry.phrase in capitals else entry.phrase.lower(): entry.expansions[0]
+            for entry in entries
+            if len(entry.phrase.split()) == 1
+        }
+        """Each phrase of one word with its first expansion: `rdl`. In lower case, but for those
+        that are compared as they are written."""
+
+    def __len__(self) -> int:
+        """How many phrases are known, with those of entries that work both ways."""
+        return max(map(len, self._indexes))
+
+    def read_in(self, languages: Sequence[str]) -> SynonymPack:
+        """The same pack for a collection in these languages, at least one."""
+        return SynonymPack(self._given, languages)
+
+    def matches(self, text: str) -> tuple[SynonymMatch, ...]:
+        """The pack's phrases in a query, language by language, from left to right.
+
+        Where phrases overlap, the longer one of those that begin first is taken.
+        """
+        return tuple(match for index in self._indexes for match in index.matches(text))
+
+
+class _Index:
+    """The expansions of a pack by the terms of their phrases in one language."""
+
+    def __init__(self, entries: Sequence[_Entry], language: str, capitals: frozenset[str]) -> None:
+        self._language = language
+        self._capitals = capitals
+        self._entries = self._indexed(entries)
         self._longest = max(map(len, self._entries), default=0)
-        self.short_forms = dict(short_forms)
-        """Each phrase of one word, in lower case, with its first expansion: `rdl`."""
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def matches(self, terms: Sequence[str]) -> tuple[SynonymMatch, ...]:
-        """The pack's phrases in a query's analysed terms, from left to right.
+    def _indexed(self, entries: Sequence[_Entry]) -> dict[tuple[str, ...], tuple[Expansion, ...]]:
+        found: dict[tuple[str, ...], dict[tuple[str, ...], Expansion]] = {}
+        reverse: list[tuple[Expansion, Expansion]] = []
+        for entry in entries:
+            phrase = Expansion(entry.phrase, _terms(entry.phrase, self._language, self._capitals))
+            for text in entry.expansions:
+                expansion = Expansion(text, _terms(text, self._language, self._capitals))
+                found.setdefault(phrase.terms, {}).setdefault(expansion.terms, expansion)
+                if entry.is_both_ways:
+                    reverse.append((expansion, phrase))
+        for source, target in reverse:
+            found.setdefault(source.terms, {}).setdefault(target.terms, target)
+        # A text may have no terms, or be its own expansion, in a language it was not written for.
+        return {
+            terms: tuple(each for its, each in expansions.items() if its and its != terms)
+            for terms, expansions in found.items()
+            if terms
+        }
 
-        Where phrases overlap, the longer one of those that begin first is taken.
-        """
-        return tuple(self._found(tuple(terms)))
-
-    def _found(self, terms: tuple[str, ...]) -> Iterator[SynonymMatch]:
+    def matches(self, text: str) -> Iterator[SynonymMatch]:
+        # In a text of capitals only they mark no abbreviation, but for a single word.
+        is_marked = not text.isupper() or len(text.split()) == 1
+        capitals = self._capitals if is_marked else frozenset[str]()
+        terms = _terms(text, self._language, capitals)
         start = 0
         while start < len(terms):
             longest = min(self._longest, len(terms) - start)
             for length in range(longest, 0, -1):
-                expansions = self._expansions_of(terms[start : start + length])
+                phrase = terms[start : start + length]
+                expansions = self._expansions_of(phrase)
                 if expansions:
-                    yield SynonymMatch(start, start + length, expansions)
+                    yield SynonymMatch(phrase, expansions)
                     start += length
                     break
             else:
@@ -88,45 +147,75 @@ class SynonymPack:
         return self._entries.get(phrase) or self._entries.get(singular, ())
 
 
+def _capitals(entries: Iterable[_Entry], languages: Sequence[str]) -> frozenset[str]:
+    """The words in capitals of all phrases that are stop words in one of the languages."""
+    words = {
+        word
+        for entry in entries
+        for word in entry.phrase.split()
+        if word.isalpha() and word.isupper() and len(word) >= MIN_CAPITALS
+    }
+    return frozenset(
+        word for word in words if not all(analyse(word, language) for language in languages)
+    )
+
+
+def _terms(text: str, language: str, capitals: frozenset[str]) -> tuple[str, ...]:
+    """The analysed terms of a text; words among `capitals` stand for themselves.
+
+    They meet no other term: analysed ones have no capitals.
+    """
+    if not capitals:
+        return tuple(analyse(text, language))
+    terms: list[str] = []
+    for word, found in terms_of_words(text, (language,)):
+        terms += (word,) if word in capitals else found
+    return tuple(terms)
+
+
 def parse_pack(text: str | bytes) -> SynonymPack:
-    """The pack in a JSON text.
+    """The pack in a JSON text, for a collection in English: `read_in` tells of others.
 
     Raises InvalidInputError `invalid_synonyms` that names the entry: for a phrase given twice
-    (also in two forms of one word), without a word that is searched, of more than `MAX_WORDS`
-    words or `MAX_CHARS` characters; for no or more than `MAX_EXPANSIONS` expansions; for an
-    expansion that says the same as its phrase; for more than `MAX_ENTRIES` entries.
+    (also in two forms of one English word), without a word that is searched and without an
+    abbreviation in capitals, of more than `MAX_WORDS` words or `MAX_CHARS` characters; for no or
+    more than `MAX_EXPANSIONS` expansions; for an expansion that says the same as its phrase; for
+    more than `MAX_ENTRIES` entries.
     """
-    entries: dict[tuple[str, ...], list[Expansion]] = {}
     names: dict[tuple[str, ...], str] = {}
-    short_forms: dict[str, str] = {}
-    reverse: list[tuple[Expansion, Expansion]] = []
+    entries: list[_Entry] = []
     for phrase, value in _read(text):
-        terms = _phrase_terms(phrase)
+        entry = _parse_entry(phrase, value)
+        capitals = _capitals([entry], (DEFAULT_LANGUAGE,))
+        terms = _phrase_terms(phrase, capitals)
         if terms in names:
             raise _mistake(f'"{phrase}" is given twice, the first time as "{names[terms]}"')
         names[terms] = phrase
-        expansions, is_both_ways = _parse_entry(phrase, value)
-        for expansion in expansions:
-            if expansion.terms == terms:
-                raise _mistake(f'"{expansion.text}" says the same as "{phrase}"')
-            if is_both_ways:
-                _phrase_terms(expansion.text)
-                reverse.append((expansion, Expansion(phrase, terms)))
-        entries[terms] = expansions
-        if len(phrase.split()) == 1:
-            short_forms[phrase.lower()] = expansions[0].text
-    for source, target in reverse:
-        known = entries.setdefault(source.terms, [])
-        if all(target.terms != each.terms for each in known):
-            known.append(target)
-    packed = {terms: tuple(expansions) for terms, expansions in entries.items()}
-    return SynonymPack(packed, short_forms)
+        _check_expansions(entry, terms)
+        entries.append(entry)
+    return SynonymPack(entries)
 
 
+def _check_expansions(entry: _Entry, terms: tuple[str, ...]) -> None:
+    for text in entry.expansions:
+        if _expansion_terms(text) == terms:
+            raise _mistake(f'"{text}" says the same as "{entry.phrase}"')
+        if entry.is_both_ways:
+            _phrase_terms(text, frozenset())
+    if entry.is_both_ways and not analyse(entry.phrase):
+        raise _mistake(
+            f'"{entry.phrase}" cannot work both ways: as a stop word it is never searched'
+        )
+
+
+@cache
 def bundled_pack(name: str) -> SynonymPack:
     """A pack that comes with the product. Raises NotFoundError for a name not in `BUNDLED`."""
     if name not in BUNDLED:
-        raise NotFoundError(f"There is no synonym pack {name!r}; there are {', '.join(BUNDLED)}.")
+        raise NotFoundError(
+            f"There is no synonym pack {name!r}; there are {', '.join(BUNDLED)}.",
+            code="pack_not_found",
+        )
     return parse_pack((files(__package__) / "packs" / f"{name}.json").read_bytes())
 
 
@@ -153,7 +242,7 @@ def _read(text: str | bytes) -> list[tuple[str, object]]:
     return pairs
 
 
-def _parse_entry(phrase: str, value: object) -> tuple[list[Expansion], bool]:
+def _parse_entry(phrase: str, value: object) -> _Entry:
     is_both_ways: object = False
     if isinstance(value, dict):
         if not set(value) <= {"expansions", "both_ways"}:
@@ -166,22 +255,33 @@ def _parse_entry(phrase: str, value: object) -> tuple[list[Expansion], bool]:
         raise _mistake(f'"{phrase}" needs a list of texts')
     if not 1 <= len(value) <= MAX_EXPANSIONS:
         raise _mistake(f'"{phrase}" has {len(value)} expansions; it needs 1 to {MAX_EXPANSIONS}')
-    return [Expansion(text.strip(), _text_terms(text)) for text in value], is_both_ways
+    return _Entry(phrase, tuple(text.strip() for text in value), is_both_ways)
 
 
-def _phrase_terms(phrase: str) -> tuple[str, ...]:
+def _phrase_terms(phrase: str, capitals: frozenset[str]) -> tuple[str, ...]:
     if len(phrase.split()) > MAX_WORDS:
         raise _mistake(f'"{phrase[:MAX_CHARS]}" has more than {MAX_WORDS} words')
-    return _text_terms(phrase)
+    _check_length(phrase)
+    terms = _terms(phrase, DEFAULT_LANGUAGE, capitals)
+    if not terms:
+        raise _mistake(
+            f'"{phrase}" has no word that is searched, only stop words or none; '
+            f"an abbreviation needs {MIN_CAPITALS} capitals or more"
+        )
+    return terms
 
 
-def _text_terms(text: str) -> tuple[str, ...]:
-    if len(text) > MAX_CHARS:
-        raise _mistake(f'"{text[:MAX_CHARS]}…" is longer than {MAX_CHARS} characters')
+def _expansion_terms(text: str) -> tuple[str, ...]:
+    _check_length(text)
     terms = tuple(analyse(text))
     if not terms:
-        raise _mistake(f'"{text}" has no word that is searched')
+        raise _mistake(f'"{text}" has no word that is searched, only stop words or none')
     return terms
+
+
+def _check_length(text: str) -> None:
+    if len(text) > MAX_CHARS:
+        raise _mistake(f'"{text[:MAX_CHARS]}…" is longer than {MAX_CHARS} characters')
 
 
 def _mistake(what: str) -> InvalidInputError:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from groundwell.domain.analysis import analyse
 from groundwell.domain.answers import ChatMessage, Role
-from groundwell.domain.errors import ProviderError, UnavailableError
+from groundwell.domain.errors import BudgetExceededError, ProviderError, UnavailableError
 from groundwell.ports.language_model import LanguageModel
 
 MAX_RULED = 3
@@ -24,7 +24,8 @@ MAX_PHRASING_CHARS = 300
 MAX_TERM_CHARS = 80
 MAX_QUERY_CHARS = 2000
 MAX_REPLY_TOKENS = 400
-DEADLINE_SECONDS = 5.0
+DEADLINE_SECONDS = 6.0
+"""More than a connection may take: what is cut off here never opens the model's circuit."""
 
 _log = logging.getLogger(__name__)
 
@@ -61,13 +62,13 @@ _TAG = re.compile(r"<(?=\s*/?\s*query)", re.IGNORECASE)
 class QueryVariants:
     """Wordings beside the query, none equal to it or to each other.
 
-    `terms` are related technical terms, to be searched by the keyword leg. `is_degraded` tells
-    that a language model was asked, and that the rules stand in for it.
+    `terms` are related technical terms, to be searched by the keyword leg. `missing` names why the
+    rules stand in for a language model: `language_model` or `budget`.
     """
 
     phrasings: tuple[str, ...]
     terms: tuple[str, ...] = ()
-    is_degraded: bool = False
+    missing: str | None = None
 
 
 def ruled_variants(query: str, abbreviations: Mapping[str, str] | None = None) -> tuple[str, ...]:
@@ -75,7 +76,7 @@ def ruled_variants(query: str, abbreviations: Mapping[str, str] | None = None) -
 
     Abbreviations written out, the words of a question left out, hyphens closed ("pullups" for
     "pull-ups"; the analyser opens them anyway). `abbreviations` maps short forms in lower case to
-    what they stand for.
+    what they stand for; those in capitals are found in capitals only.
     """
     made = (
         _expanded(query, abbreviations or {}),
@@ -91,32 +92,39 @@ class QueryRewriter:
     def __init__(
         self,
         language_model: LanguageModel | None,
-        abbreviations: Mapping[str, str] | None = None,
         deadline_seconds: float = DEADLINE_SECONDS,
     ) -> None:
         self._language_model = language_model
-        self._abbreviations = abbreviations or {}
         self._deadline_seconds = deadline_seconds
 
-    async def variants(self, query: str, role: str | None = None) -> QueryVariants:
+    async def variants(
+        self,
+        query: str,
+        role: str | None = None,
+        abbreviations: Mapping[str, str] | None = None,
+    ) -> QueryVariants:
         """Three phrasings and two terms from the model, or the rules' variants. Never raises.
 
-        `role` says who asks, for example `nurse`. The rules are used without a model, when it
-        fails, is slower than the deadline, or answers anything but what it was asked for.
+        `role` says who asks, for example `nurse`, and is for the model only; `abbreviations`, as
+        `ruled_variants` takes them, are for the rules. These are used without a model, when it
+        fails, is slower than the deadline, may not be paid for, or answers anything but what it
+        was asked for.
         """
-        ruled = ruled_variants(query, self._abbreviations)
+        ruled = ruled_variants(query, abbreviations)
         if self._language_model is None or not _LETTERS.search(query):
             return QueryVariants(ruled)
         try:
             async with asyncio.timeout(self._deadline_seconds):
                 reply = await self._language_model.complete(_prompt(query, role), MAX_REPLY_TOKENS)
+        except BudgetExceededError:
+            return QueryVariants(ruled, missing="budget")
         except (ProviderError, UnavailableError, TimeoutError) as error:
             _log.warning("the query is reworded by rules: %s", error or "the model took too long")
-            return QueryVariants(ruled, is_degraded=True)
+            return QueryVariants(ruled, missing="language_model")
         parsed = parse_variants(reply.text, query)
         if parsed is None:
             _log.warning("the query is reworded by rules: the model's answer has another form")
-            return QueryVariants(ruled, is_degraded=True)
+            return QueryVariants(ruled, missing="language_model")
         return parsed
 
 
@@ -173,7 +181,11 @@ def _numbers(text: str) -> set[str]:
 
 
 def _expanded(query: str, abbreviations: Mapping[str, str]) -> str:
-    return _WORD.sub(lambda word: abbreviations.get(word[0].lower(), word[0]), query)
+    def written_out(word: re.Match[str]) -> str:
+        found = abbreviations.get(word[0]) or abbreviations.get(word[0].lower())
+        return found or word[0]
+
+    return _WORD.sub(written_out, query)
 
 
 def _stated(query: str) -> str:

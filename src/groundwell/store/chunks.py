@@ -5,29 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from uuid import UUID
 
-from pgvector import HalfVector, SparseVector
-from psycopg import AsyncConnection, sql
+from psycopg import AsyncConnection
 
-from groundwell.domain.bm25 import DIMENSIONS, term_dimension, term_weights
-from groundwell.domain.chunks import ChunkId, EncodedChunk, chunk_id_for
-from groundwell.domain.documents import CollectionId, DocumentUid, TenantId, VersionId
+from groundwell.domain.documents import CollectionId, DocumentUid, TenantId
+from groundwell.store.chunk_writer import ChunkWriter, IndexedDocument
+from groundwell.store.collection_profiles import count_languages, forget_languages
 from groundwell.store.database import Row
+from groundwell.store.embedding_checkpoints import forget_checkpoints
 from groundwell.store.spaces import EmbeddingSpace
 
 # Weights are recomputed when the true average length has moved away by more than this share.
 _DRIFT = 0.03
-
-
-@dataclass(frozen=True, slots=True)
-class IndexedDocument:
-    """A document version with everything that the index holds of it."""
-
-    uid: DocumentUid
-    version: VersionId
-    number: int
-    chunks: Sequence[EncodedChunk]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +47,13 @@ async def swap_chunks(
 ) -> bool:
     """Put the documents' new chunks in place of their old ones and mark them complete.
 
-    Documents that were deleted, or of which a newer version has been accepted, are left alone.
+    Left alone are documents that were deleted or cancelled, of which a newer version has been
+    accepted, or that a later attempt has taken up (`fence`).
     Returns whether the collection's term weights should be recomputed.
     """
     if not await lock_collection(connection, collection):
         return False
-    current = await _still_wanted(connection, documents)
+    current, access = await _still_wanted(connection, documents)
     if not current:
         return False
     await remove_chunks(connection, collection, [document.uid for document in current])
@@ -73,16 +63,22 @@ async def swap_chunks(
     total_chunks = statistics.chunk_count + len(chunks)
     true_average = total_terms / total_chunks if total_chunks else 0.0
     average = statistics.average_length or true_average
-    writer = _Writer(connection, tenant, space, collection, statistics.number, average)
+    writer = ChunkWriter(connection, tenant, space, collection, statistics.number, average)
     for document in current:
         await writer.insert(document)
-    await writer.count_terms(chunks)
+    restricted = 0
+    for access_id in sorted(set(access.values())):
+        own = [c for d in current if access[d.uid] == access_id for c in d.chunks]
+        await writer.count_terms(access_id, own)
+        restricted += len(own) if access_id else 0
     await connection.execute(
-        "UPDATE collections SET chunk_count = %s, term_count = %s, average_length = %s"
-        " WHERE id = %s",
-        (total_chunks, total_terms, average, collection),
+        "UPDATE collections SET chunk_count = %s, term_count = %s, average_length = %s,"
+        " restricted_chunks = restricted_chunks + %s WHERE id = %s",
+        (total_chunks, total_terms, average, restricted, collection),
     )
     await _complete(connection, current)
+    await forget_checkpoints(connection, [document.version for document in current])
+    await count_languages(connection, collection, Counter(d.language for d in current))
     return abs(true_average - average) > _DRIFT * average
 
 
@@ -91,30 +87,35 @@ async def remove_chunks(
 ) -> None:
     """Take documents out of the index and its statistics. Needs the collection's lock."""
     cursor = await connection.execute(
-        "SELECT count(*), coalesce(sum(length), 0) FROM chunk_terms WHERE document_uid = ANY(%s)",
+        "SELECT access_id, count(*), sum(length) FROM chunk_terms WHERE document_uid = ANY(%s)"
+        " GROUP BY access_id ORDER BY access_id",
         (list(uids),),
     )
-    row = await cursor.fetchone()
-    if row is None or row[0] == 0:
+    gone = await cursor.fetchall()
+    if not gone:
         return
-    chunks, terms = row
-    await connection.execute(
-        """
-        UPDATE term_statistics s SET document_frequency = s.document_frequency - gone.count
-        FROM (
-            SELECT substr(u.lexeme, strpos(u.lexeme, ':') + 1) AS term, count(*) AS count
-            FROM chunk_terms t, unnest(t.lexemes) AS u
-            WHERE t.document_uid = ANY(%s) GROUP BY 1
-        ) AS gone
-        WHERE s.collection_id = %s AND s.term = gone.term
-        """,
-        (list(uids), collection),
-    )
+    restricted = sum(count for access_id, count, _ in gone if access_id)
+    await forget_languages(connection, collection, uids)
+    for access_id, count, _ in gone:
+        # Chunks that not everybody sees are counted themselves, under the empty term.
+        await connection.execute(
+            """
+            SELECT count_terms(%(collection)s, %(access)s, array_agg(g.term), array_agg(g.count))
+            FROM (
+                SELECT substr(u.lexeme, strpos(u.lexeme, ':') + 1) AS term,
+                       -count(*)::integer AS count
+                FROM chunk_terms t, unnest(t.lexemes) AS u
+                WHERE t.document_uid = ANY(%(uids)s) AND t.access_id = %(access)s GROUP BY 1
+                UNION ALL SELECT '', -%(count)s::integer WHERE %(access)s <> 0
+            ) AS g
+            """,
+            {"collection": collection, "access": access_id, "uids": list(uids), "count": count},
+        )
     await connection.execute("DELETE FROM chunks WHERE document_uid = ANY(%s)", (list(uids),))
     await connection.execute(
-        "UPDATE collections SET chunk_count = chunk_count - %s, term_count = term_count - %s"
-        " WHERE id = %s",
-        (chunks, terms, collection),
+        "UPDATE collections SET chunk_count = chunk_count - %s, term_count = term_count - %s,"
+        " restricted_chunks = restricted_chunks - %s WHERE id = %s",
+        (sum(n for _, n, _ in gone), sum(t for *_, t in gone), restricted, collection),
     )
 
 
@@ -122,27 +123,37 @@ async def delete_document(
     connection: AsyncConnection[Row], collection: CollectionId, uid: DocumentUid
 ) -> list[str]:
     """Remove a document with all it has and return the blob keys it used."""
+    return await delete_documents(connection, collection, [uid])
+
+
+async def delete_documents(
+    connection: AsyncConnection[Row], collection: CollectionId, uids: Sequence[DocumentUid]
+) -> list[str]:
+    """Remove documents of a collection with all they have and return the blob keys they used."""
     await lock_collection(connection, collection)
-    await remove_chunks(connection, collection, [uid])
+    await remove_chunks(connection, collection, uids)
     cursor = await connection.execute(
         "SELECT DISTINCT blob_key FROM document_versions"
-        " WHERE document_uid = %s AND blob_key IS NOT NULL",
-        (uid,),
+        " WHERE document_uid = ANY(%s) AND blob_key IS NOT NULL",
+        (list(uids),),
     )
     blobs = [row[0] for row in await cursor.fetchall()]
-    await connection.execute("DELETE FROM documents WHERE uid = %s", (uid,))
+    await connection.execute("DELETE FROM documents WHERE uid = ANY(%s)", (list(uids),))
     return blobs
 
 
 async def _still_wanted(
     connection: AsyncConnection[Row], documents: Sequence[IndexedDocument]
-) -> list[IndexedDocument]:
+) -> tuple[list[IndexedDocument], dict[DocumentUid, int]]:
+    """Those of the documents that are to be indexed, and the access list of each."""
     cursor = await connection.execute(
-        "SELECT uid, version FROM documents WHERE uid = ANY(%s) ORDER BY uid FOR UPDATE",
+        "SELECT uid, version, fence, access_id FROM documents WHERE uid = ANY(%s)"
+        " AND status IN ('pending', 'indexing') ORDER BY uid FOR UPDATE",
         ([document.uid for document in documents],),
     )
-    versions: dict[UUID, int] = dict(await cursor.fetchall())
-    return [document for document in documents if versions.get(document.uid) == document.number]
+    wanted = {(row[0], row[1], row[2]): row[3] for row in await cursor.fetchall()}
+    current = [each for each in documents if (each.uid, each.number, each.fence) in wanted]
+    return current, {each.uid: wanted[each.uid, each.number, each.fence] for each in current}
 
 
 async def _collection(connection: AsyncConnection[Row], collection: CollectionId) -> _Collection:
@@ -163,109 +174,12 @@ async def _complete(connection: AsyncConnection[Row], documents: Sequence[Indexe
             " indexed_at = now(), updated_at = now(), filename = v.filename,"
             " media_type = v.media_type, file_size = v.file_size, metadata = v.metadata,"
             " title = coalesce(v.given_title, v.title, d.title), attributes = v.attributes,"
-            " warnings = v.warnings FROM document_versions v WHERE d.uid = %s AND v.id = %s",
-            [(len(d.chunks), d.uid, d.version) for d in documents],
+            " warnings = v.warnings, language = %s"
+            " FROM document_versions v WHERE d.uid = %s AND v.id = %s",
+            [(len(d.chunks), d.language, d.uid, d.version) for d in documents],
         )
         await cursor.execute(
             "DELETE FROM document_versions v USING documents d WHERE v.document_uid = d.uid"
             " AND d.uid = ANY(%s) AND v.number < d.version",
             ([document.uid for document in documents],),
-        )
-
-
-class _Writer:
-    """Inserts chunks of one collection."""
-
-    def __init__(
-        self,
-        connection: AsyncConnection[Row],
-        tenant: TenantId,
-        space: EmbeddingSpace,
-        collection: CollectionId,
-        collection_number: int,
-        average_length: float,
-    ) -> None:
-        self._connection = connection
-        self._tenant = tenant
-        self._space = space
-        self._collection = collection
-        self._prefix = f"{collection_number}:"
-        self._average_length = average_length
-
-    async def insert(self, document: IndexedDocument) -> None:
-        keyed = [(chunk_id_for(document.version, c.chunk.ordinal), c) for c in document.chunks]
-        async with self._connection.cursor() as cursor:
-            await cursor.executemany(
-                "INSERT INTO chunks (id, tenant_id, document_uid, version_id, ordinal, text,"
-                " char_start, char_end, page, heading_path)"
-                " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-                [self._chunk_row(document, key, chunk) for key, chunk in keyed],
-            )
-            await cursor.executemany(
-                "INSERT INTO chunk_terms (chunk_id, tenant_id, collection_id, document_uid,"
-                " lexemes, term_weights, length, average_length)"
-                " VALUES (%s, %s, %s, %s, array_to_tsvector(%s), %s, %s, %s)",
-                [self._term_row(document, key, chunk) for key, chunk in keyed],
-            )
-            await cursor.executemany(
-                sql.SQL(
-                    "INSERT INTO {} (chunk_id, tenant_id, collection_id, document_uid, embedding,"
-                    " token_bits) VALUES (%s, %s, %s, %s, %s, %s)"
-                ).format(sql.Identifier(self._space.table)),
-                [
-                    (
-                        key,
-                        self._tenant,
-                        self._collection,
-                        document.uid,
-                        HalfVector(chunk.vector),
-                        chunk.token_bits.tobytes(),
-                    )
-                    for key, chunk in keyed
-                ],
-            )
-
-    def _chunk_row(
-        self, document: IndexedDocument, key: ChunkId, encoded: EncodedChunk
-    ) -> tuple[object, ...]:
-        chunk = encoded.chunk
-        return (
-            key,
-            self._tenant,
-            document.uid,
-            document.version,
-            chunk.ordinal,
-            chunk.text,
-            chunk.char_start,
-            chunk.char_end,
-            chunk.page,
-            list(chunk.heading_path),
-        )
-
-    def _term_row(
-        self, document: IndexedDocument, key: ChunkId, encoded: EncodedChunk
-    ) -> tuple[object, ...]:
-        weights = term_weights(encoded.terms, encoded.length, self._average_length)
-        # Two terms that fall on one dimension count as one; there are 10^9 dimensions.
-        sparse = {term_dimension(term): weight for term, weight in weights.items()}
-        return (
-            key,
-            self._tenant,
-            self._collection,
-            document.uid,
-            [self._prefix + term for term in encoded.terms],
-            SparseVector(sparse, DIMENSIONS),
-            encoded.length,
-            self._average_length,
-        )
-
-    async def count_terms(self, chunks: Sequence[EncodedChunk]) -> None:
-        frequencies = Counter(term for chunk in chunks for term in chunk.terms)
-        terms = sorted(frequencies)
-        await self._connection.execute(
-            "INSERT INTO term_statistics (collection_id, term, tenant_id, document_frequency)"
-            " SELECT %s, t.term, %s, t.count FROM unnest(%s::text[], %s::int[]) AS t (term, count)"
-            " ON CONFLICT (collection_id, term) DO UPDATE SET document_frequency ="
-            " term_statistics.document_frequency + excluded.document_frequency",
-            (self._collection, self._tenant, terms, [frequencies[term] for term in terms]),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from psycopg import AsyncConnection
 
@@ -12,7 +12,13 @@ from groundwell.store.database import Row
 
 _COLUMNS = """
     SELECT c.id, c.name, c.description, c.chunking, c.created_at,
-           (SELECT count(*) FROM documents d WHERE d.collection_id = c.id), c.chunk_count
+           (SELECT count(*) FROM documents d WHERE d.collection_id = c.id), visible_chunks(c),
+           CASE WHEN c.restricted_chunks = 0 THEN c.language_counts ELSE (
+               SELECT coalesce(jsonb_object_agg(l.language, l.documents), '{}')
+               FROM (SELECT v.language, count(*) AS documents FROM documents v
+                     WHERE v.collection_id = c.id AND v.language IS NOT NULL
+                     GROUP BY v.language) AS l
+           ) END
     FROM collections c
 """
 
@@ -80,8 +86,21 @@ async def delete_collection(connection: AsyncConnection[Row], name: str) -> list
     return blobs
 
 
+async def holds_of_others(
+    connection: AsyncConnection[Row], collection: CollectionId, user: UUID
+) -> bool:
+    """Whether the collection has documents that somebody else keeps to himself or to some."""
+    cursor = await connection.execute(
+        "SELECT EXISTS (SELECT FROM documents WHERE collection_id = %s AND access_id <> 0"
+        " AND owner_id <> %s)",
+        (collection, user),
+    )
+    row = await cursor.fetchone()
+    return row is not None and bool(row[0])
+
+
 def _collection(row: Row) -> Collection:
-    identity, name, description, chunking, created_at, documents, chunks = row
+    identity, name, description, chunking, created_at, documents, chunks, languages = row
     return Collection(
         id=CollectionId(identity),
         name=name,
@@ -90,4 +109,5 @@ def _collection(row: Row) -> Collection:
         created_at=created_at,
         document_count=documents,
         chunk_count=chunks,
+        languages=languages,
     )

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID, uuid4
 
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
 from groundwell.domain.answers import Conversation, ConversationId, Message, MessageId, Role
+from groundwell.domain.chunks import ChunkId
 from groundwell.domain.documents import Metadata, TenantId
 from groundwell.domain.errors import NotFoundError
 from groundwell.store.database import Row
+
+WITHDRAWN = "This answer quoted a document that has been deleted."
+"""What stands for an answer whose sources are gone; the database says the same."""
 
 _COLUMNS = "SELECT id, created_at, updated_at, title FROM conversations"
 
@@ -78,6 +83,21 @@ async def list_messages(
         Message(MessageId(row[0]), conversation, Role(row[1]), row[2], row[3], row[4])
         for row in reversed(rows)
     ]
+
+
+async def hold_sources(
+    connection: AsyncConnection[Row], chunks: Sequence[ChunkId]
+) -> dict[ChunkId, UUID]:
+    """The documents of chunks. They cannot be deleted before the transaction ends.
+
+    Chunks that are gone, or replaced by those of a newer version, are left out.
+    """
+    cursor = await connection.execute(
+        "SELECT c.id::text, d.uid FROM chunks c JOIN documents d ON d.uid = c.document_uid"
+        " WHERE c.id = ANY(%s::uuid[]) ORDER BY d.uid FOR KEY SHARE OF d",
+        (list(chunks),),
+    )
+    return {ChunkId(chunk): uid for chunk, uid in await cursor.fetchall()}
 
 
 async def append_message(

@@ -1,26 +1,25 @@
-"""Reading documents and moving them through their states."""
+"""Reading documents."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import LiteralString
 from uuid import UUID
 
 from psycopg import AsyncConnection
-from psycopg.types.json import Jsonb
 
 from groundwell.domain.documents import (
+    Callback,
+    CallbackState,
     CollectionId,
     Document,
+    DocumentAccess,
+    DocumentName,
     DocumentStatus,
     DocumentUid,
-    HeadingSpan,
     PageSpan,
-    ParsedDocument,
     Stage,
-    VersionId,
+    Visibility,
 )
 from groundwell.domain.errors import ConflictError, NotFoundError
 from groundwell.store.database import Row
@@ -28,43 +27,45 @@ from groundwell.store.database import Row
 _SELECT: LiteralString = """
     SELECT d.uid, d.id, c.name, d.filename, d.title, d.media_type, d.file_size, d.status, d.stage,
            d.progress, d.version, d.created_at, d.updated_at, d.indexed_at, d.chunk_count,
-           d.error_code, d.error_message, d.warnings, d.metadata
+           d.error_code, d.error_message, d.warnings, d.metadata, d.language,
+           d.owner_id, d.access_id, a.roles, a.users,
+           d.access_id = 0 OR (SELECT sees_everything())
+           OR d.access_id = ANY((SELECT readable_access())::integer[]),
+           b.id, b.host, b.state, b.tries, b.error, b.updated_at
     FROM documents d JOIN collections c ON c.id = d.collection_id
+    LEFT JOIN access_lists a ON a.id = d.access_id
+    LEFT JOIN LATERAL (
+        SELECT * FROM callbacks w WHERE w.document_uid = d.uid ORDER BY w.created_at DESC LIMIT 1
+    ) AS b ON true
+"""
+# Who keeps a document to himself, or to some, finds it under its id before all others.
+_PRECEDENCE: LiteralString = """
+    d.namespace::text = caller_part(2) DESC NULLS LAST, d.access_id = 0 DESC, d.created_at, d.uid
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
-    """A document version that is to be ingested. `text` is set once it is parsed."""
-
-    uid: DocumentUid
-    id: str
-    version: VersionId
-    number: int
-    collection: CollectionId
-    chunking: str
-    filename: str
-    media_type: str
-    title: str | None
-    blob_key: str | None
-    parsed: ParsedDocument | None
-
-
 async def get_document(
-    connection: AsyncConnection[Row], document_id: str, collection: str | None
+    connection: AsyncConnection[Row], name: DocumentName | str, collection: str | None = None
 ) -> Document:
-    """The document of that id, in `collection` or, when None, in the only one that has it.
+    """The document of that name; by an id alone, in `collection` or else the only one that has it.
 
+    Where several users keep documents under one id, and none is named, it is that of who asks, or
+    else the one that the whole tenant sees.
     Raises NotFoundError, or ConflictError when several collections use the id.
     """
+    if isinstance(name, str):
+        name = DocumentName(name, collection)
     cursor = await connection.execute(
-        f"{_SELECT} WHERE d.id = %s AND (%s::text IS NULL OR c.name = %s) LIMIT 2",
-        (document_id, collection, collection),
+        f"{_SELECT} WHERE d.id = %(id)s"
+        " AND (%(collection)s::text IS NULL OR c.name = %(collection)s)"
+        " AND (%(owner)s::uuid IS NULL OR d.owner_id = %(owner)s)"
+        f" ORDER BY {_PRECEDENCE} LIMIT 50",
+        {"id": name.id, "collection": name.collection, "owner": name.owner},
     )
     rows = await cursor.fetchall()
     if not rows:
         raise NotFoundError("There is no document with that id.", code="document_not_found")
-    if len(rows) > 1:
+    if len({row[2] for row in rows}) > 1:
         raise ConflictError(
             "More than one collection has a document with that id. Name the collection.",
             code="ambiguous_document",
@@ -105,81 +106,16 @@ async def count_documents(
     return {status: counts.get(status, 0) for status in DocumentStatus}
 
 
-async def load_work(connection: AsyncConnection[Row], uids: Sequence[DocumentUid]) -> list[Work]:
-    """What is still to be done of these documents: their newest versions, unless finished."""
+async def count_awaited(connection: AsyncConnection[Row], collection: CollectionId | None) -> int:
+    """How many of the pending documents are announced only."""
     cursor = await connection.execute(
-        """
-        SELECT d.uid, d.id, v.id, v.number, d.collection_id, c.chunking, v.filename, v.media_type,
-               coalesce(v.given_title, v.title), v.blob_key, v.text, v.pages, v.headings, v.parser,
-               v.warnings
-        FROM documents d
-        JOIN document_versions v ON v.document_uid = d.uid AND v.number = d.version
-        JOIN collections c ON c.id = d.collection_id
-        WHERE d.uid = ANY(%s) AND d.status IN ('pending', 'indexing')
-        ORDER BY d.uid
-        """,
-        (list(uids),),
+        "SELECT count(*) FROM documents WHERE status = 'pending' AND stage = 'awaiting_upload'"
+        " AND (%s::uuid IS NULL OR collection_id = %s)",
+        (collection, collection),
     )
-    return [_work(row) for row in await cursor.fetchall()]
-
-
-async def set_stage(
-    connection: AsyncConnection[Row],
-    uids: Iterable[DocumentUid],
-    stage: Stage,
-    progress: float,
-) -> None:
-    """Say where in ingestion the documents stand. `progress` is in [0, 1]."""
-    await connection.execute(
-        "UPDATE documents SET status = 'indexing', stage = %s, progress = %s, updated_at = now()"
-        " WHERE uid = ANY(%s) AND status IN ('pending', 'indexing')",
-        (stage, progress, list(uids)),
-    )
-
-
-async def save_parsed(
-    connection: AsyncConnection[Row], version: VersionId, parsed: ParsedDocument
-) -> None:
-    """Keep what the parser found, so that it is not parsed again."""
-    await connection.execute(
-        "UPDATE document_versions SET text = %s, pages = %s, headings = %s, title = %s,"
-        " parser = %s, warnings = %s, media_type = %s WHERE id = %s",
-        (
-            parsed.text,
-            Jsonb([(page.page, page.char_start, page.char_end) for page in parsed.pages]),
-            Jsonb([(h.level, h.char_start, h.char_end) for h in parsed.headings]),
-            parsed.title,
-            parsed.parser,
-            list(parsed.warnings),
-            parsed.media_type,
-            version,
-        ),
-    )
-
-
-async def mark_failed(
-    connection: AsyncConnection[Row], uid: DocumentUid, number: int, code: str, message: str
-) -> None:
-    """End a version's ingestion with a reason, unless a newer version has come meanwhile.
-
-    An older version that is searchable stays so.
-    """
-    await connection.execute(
-        "UPDATE documents SET status = 'failed', error_code = %s, error_message = %s,"
-        " updated_at = now() WHERE uid = %s AND version = %s",
-        (code, message, uid, number),
-    )
-
-
-async def fail_unfinished(
-    connection: AsyncConnection[Row], uids: Sequence[DocumentUid], code: str, message: str
-) -> None:
-    """End the ingestion of whichever of these documents is not finished."""
-    await connection.execute(
-        "UPDATE documents SET status = 'failed', error_code = %s, error_message = %s,"
-        " updated_at = now() WHERE uid = ANY(%s) AND status IN ('pending', 'indexing')",
-        (code, message, list(uids)),
-    )
+    row = await cursor.fetchone()
+    assert row is not None, "a count has one row"
+    return int(row[0])
 
 
 async def load_text(
@@ -201,15 +137,20 @@ async def load_text(
             "This document has no text: it is not indexed yet, or it failed.",
             code="text_not_available",
         )
-    return row[0], _pages(row[1]), row[2]
+    return row[0], page_spans(row[1]), row[2]
 
 
 async def find_content(
     connection: AsyncConnection[Row], uid: DocumentUid
-) -> tuple[str | None, str, str, str | None]:
-    """Blob key, file name, media type and text of what is searchable, or else of what came last."""
+) -> tuple[str | None, str, str, str | None, int]:
+    """Blob key, file name, media type, the text where there is no blob, and the file's size.
+
+    Of what is searchable, or else of what came last.
+    """
     cursor = await connection.execute(
-        "SELECT v.blob_key, v.filename, v.media_type, v.text FROM document_versions v"
+        "SELECT v.blob_key, v.filename, v.media_type,"
+        # The text of a large file takes longer to read than all else of a download.
+        " CASE WHEN v.blob_key IS NULL THEN v.text END, v.file_size FROM document_versions v"
         " JOIN documents d ON d.uid = v.document_uid WHERE d.uid = %s"
         " AND (v.id = d.active_version_id OR d.active_version_id IS NULL)"
         " ORDER BY v.number DESC LIMIT 1",
@@ -218,7 +159,12 @@ async def find_content(
     row = await cursor.fetchone()
     if row is None:
         raise NotFoundError("There is no document with that id.", code="document_not_found")
-    return row[0], row[1], row[2], row[3]
+    if row[0] is None and row[3] is None:
+        raise NotFoundError(
+            "The document's content is not here: it has not come, or was removed.",
+            code="content_not_available",
+        )
+    return row[0], row[1], row[2], row[3], row[4]
 
 
 def _document(row: Row) -> Document:
@@ -242,36 +188,31 @@ def _document(row: Row) -> Document:
         error_message=row[16],
         warnings=tuple(row[17]),
         metadata=row[18],
+        language=row[19],
+        access=_access(*row[20:25]),
+        callback=None if row[25] is None else _callback(*row[25:31]),
     )
 
 
-def _work(row: Row) -> Work:
-    text, pages, headings, parser, warnings = row[10:15]
-    parsed = None
-    if text is not None:
-        parsed = ParsedDocument(
-            text=text,
-            media_type=row[7],
-            parser=parser or "none",
-            pages=_pages(pages),
-            headings=tuple(HeadingSpan(*span) for span in headings or ()),
-            title=row[8],
-            warnings=tuple(warnings),
-        )
-    return Work(
-        uid=DocumentUid(row[0]),
-        id=row[1],
-        version=VersionId(row[2]),
-        number=row[3],
-        collection=CollectionId(row[4]),
-        chunking=row[5],
-        filename=row[6],
-        media_type=row[7],
-        title=row[8],
-        blob_key=row[9],
-        parsed=parsed,
-    )
+def _callback(
+    event: UUID, host: str, state: str, tries: int, error: str | None, updated_at: datetime
+) -> Callback:
+    return Callback(event, host, CallbackState(state), tries, error, updated_at)
 
 
-def _pages(stored: list[list[int]] | None) -> tuple[PageSpan, ...]:
+def _access(
+    owner: UUID | None,
+    access_id: int,
+    roles: list[str] | None,
+    users: list[UUID] | None,
+    is_readable: bool,
+) -> DocumentAccess:
+    visibility = Visibility.TENANT
+    if access_id:
+        visibility = Visibility.SHARED if roles or users else Visibility.PRIVATE
+    return DocumentAccess(owner, visibility, tuple(roles or ()), tuple(users or ()), is_readable)
+
+
+def page_spans(stored: list[list[int]] | None) -> tuple[PageSpan, ...]:
+    """Pages as they are stored."""
     return tuple(PageSpan(*span) for span in stored or ())

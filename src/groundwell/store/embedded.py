@@ -63,7 +63,11 @@ class EmbeddedPostgres:
         _forget_reused_pid(folder / "postmaster.pid")
         server = get_server(folder)
         url = server.get_uri()
-        with psycopg.connect(url, connect_timeout=5):
+        with psycopg.connect(url, connect_timeout=5, autocommit=True) as connection:
+            # Its log would quote the values of rows that break a rule, and the statements.
+            connection.execute("ALTER SYSTEM SET log_error_verbosity = 'terse'")
+            connection.execute("ALTER SYSTEM SET log_min_error_statement = 'panic'")
+            connection.execute("SELECT pg_reload_conf()")
             return cls(server, url)
 
     async def keep_running(self) -> None:

@@ -82,6 +82,15 @@ async def list_runs(connection: AsyncConnection[Row], limit: int, offset: int) -
     return [_run(row) for row in await cursor.fetchall()]
 
 
+async def count_unfinished(connection: AsyncConnection[Row]) -> int:
+    """How many of the tenant's runs wait for a worker or are being done."""
+    cursor = await connection.execute(
+        "SELECT count(*) FROM eval_runs WHERE status IN ('pending', 'running')"
+    )
+    row = await cursor.fetchone()
+    return 0 if row is None else int(row[0])
+
+
 async def delete_run(connection: AsyncConnection[Row], identity: EvalRunId) -> None:
     """Delete a run with its results; NotFoundError when there is none."""
     cursor = await connection.execute("DELETE FROM eval_runs WHERE id = %s", (identity,))
@@ -155,6 +164,13 @@ async def fail_run(
         " finished_at = now() WHERE id = %s AND status IN ('pending', 'running')",
         (code, message, identity),
     )
+
+
+async def read_newest_accuracy(connection: AsyncConnection[Row]) -> float | None:
+    """The nDCG@10 of the newest evaluation that is complete, whoever's it is. Needs no tenant."""
+    cursor = await connection.execute("SELECT newest_accuracy()")
+    row = await cursor.fetchone()
+    return None if row is None else row[0]
 
 
 async def load_results(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
@@ -22,12 +22,14 @@ async def insert_set(
     name: str,
     collection: str,
     queries: Sequence[JudgedQuery],
+    owner: UUID | None = None,
 ) -> EvalSet:
-    """Store judged queries in the order given; ConflictError when the name is taken."""
+    """Store a user's judged queries in the order given; ConflictError when the name is taken."""
     identity = EvalSetId(uuid4())
     cursor = await connection.execute(
-        "INSERT INTO eval_sets (id, tenant_id, name, collection, query_count, judgement_count)"
-        " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (tenant_id, name) DO NOTHING",
+        "INSERT INTO eval_sets"
+        " (id, tenant_id, name, collection, query_count, judgement_count, owner_id)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (tenant_id, name) DO NOTHING",
         (
             identity,
             tenant,
@@ -35,6 +37,7 @@ async def insert_set(
             collection,
             len(queries),
             sum(len(query.grades) for query in queries),
+            owner,
         ),
     )
     if cursor.rowcount == 0:
@@ -78,11 +81,18 @@ async def delete_set(connection: AsyncConnection[Row], identity: EvalSetId) -> N
         raise NotFoundError("There is no set with that id.", code="eval_set_not_found")
 
 
-async def load_queries(connection: AsyncConnection[Row], identity: EvalSetId) -> list[JudgedQuery]:
-    """The set's queries in their order; ids are their places, from 1."""
+async def load_queries(
+    connection: AsyncConnection[Row],
+    identity: EvalSetId,
+    *,
+    limit: int | None = None,
+    offset: int = 0,
+) -> list[JudgedQuery]:
+    """The set's queries in their order, all unless limited; ids are their places, from 1."""
     cursor = await connection.execute(
-        "SELECT ordinal, query, grades FROM eval_judgements WHERE set_id = %s ORDER BY ordinal",
-        (identity,),
+        "SELECT ordinal, query, grades FROM eval_judgements WHERE set_id = %s ORDER BY ordinal"
+        " LIMIT %s OFFSET %s",
+        (identity, limit, offset),
     )
     return [JudgedQuery(str(row[0]), row[1], row[2]) for row in await cursor.fetchall()]
 

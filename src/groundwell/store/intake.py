@@ -15,41 +15,21 @@ from groundwell.domain.documents import (
     DocumentStatus,
     DocumentUid,
     Metadata,
+    Stage,
     TenantId,
+    Visibility,
 )
 from groundwell.domain.errors import ConflictError, UnavailableError
+from groundwell.store.access_lists import EVERYBODY, ensure_access, set_access
+from groundwell.store.announced import drop_unsent
+from groundwell.store.chunks import lock_collection
 from groundwell.store.database import Row
+from groundwell.store.known_documents import Known, NewDocument, find_known
+
+__all__ = ["Accepted", "NewDocument", "accept_documents"]
 
 _ROUNDS = 5
 _OWN_ATTRIBUTES = ("document_id", "filename", "uploaded_at")
-
-
-@dataclass(frozen=True, slots=True)
-class NewDocument:
-    """A document that is handed in.
-
-    `id` is the client's choice. `key` names the place that the bytes came from: new bytes of the
-    same key are a new version. Without either, the bytes themselves are the identity. `text` is
-    set when there is nothing to parse. `title` and `metadata` are None where nothing is said.
-    """
-
-    filename: str
-    media_type: str
-    file_size: int
-    sha256: bytes
-    id: str | None = None
-    key: str | None = None
-    title: str | None = None
-    blob_key: str | None = None
-    text: str | None = None
-    metadata: Metadata | None = None
-
-    @property
-    def identity(self) -> str:
-        """What makes the document unique in its collection."""
-        if self.key is not None:
-            return f"key/{self.key}"
-        return f"id/{self.id}" if self.id is not None else f"sha256/{self.sha256.hex()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,37 +43,29 @@ class Accepted:
     has_work: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    uid: UUID
-    id: str
-    key: str
-    status: DocumentStatus
-    version: int
-    sha256: bytes
-    title: str | None
-    metadata: Metadata
-    attributes: Metadata
-
-
 async def accept_documents(
     connection: AsyncConnection[Row],
     tenant: TenantId,
     collection: CollectionId,
     documents: Sequence[NewDocument],
+    owner: UUID | None = None,
 ) -> list[Accepted]:
-    """Record documents in the caller's transaction, one answer for each, in order.
+    """Record documents of a user in the caller's transaction, one answer for each, in order.
 
-    The same bytes of a known document change its title and metadata, where these are given, and
-    nothing else, unless it had failed: then it is tried again. Ids and identities must be
-    distinct within one call.
+    The same bytes of a known document change its title, metadata and sharing, where these are
+    given, and nothing else, unless it had failed: then it is tried again. Ids and identities must
+    be distinct within one call. Known are documents that the whole tenant sees, and those that the
+    owner keeps to himself or to some: no upload finds, or changes, what others keep so.
     """
+    if any(document.sharing is not None for document in documents):
+        # Who changes what the index counts takes this lock before those of documents.
+        await lock_collection(connection, collection)
     answers: dict[int, Accepted] = {}
     for _ in range(_ROUNDS):
         waiting = {i: d for i, d in enumerate(documents) if i not in answers}
         if not waiting:
             break
-        known = await _find_known(connection, collection, list(waiting.values()))
+        known = await find_known(connection, collection, list(waiting.values()), owner)
         fresh: dict[int, NewDocument] = {}
         for index, document in waiting.items():
             match = known.match(document)
@@ -101,8 +73,9 @@ async def accept_documents(
                 fresh[index] = document
             else:
                 answers[index] = await _accept_known(connection, tenant, match, document)
+                await _share_anew(connection, tenant, match, document, owner)
         # Whoever inserts the same identity at the same moment wins; it is then found as known.
-        answers |= await _insert(connection, tenant, collection, fresh)
+        answers |= await _insert(connection, tenant, collection, fresh, owner)
     else:
         raise UnavailableError(
             "The same document is being uploaded many times at once. Try again.",
@@ -111,76 +84,38 @@ async def accept_documents(
     return [answers[index] for index in range(len(documents))]
 
 
-class _KnownDocuments:
-    """Looks documents up by the client's id, by key, by bytes, in this order."""
-
-    def __init__(self, rows: list[_Known]) -> None:
-        self._by_id = {row.id: row for row in rows}
-        self._by_key = {row.key: row for row in rows}
-        self._by_bytes = {row.sha256: row for row in rows}
-
-    def match(self, document: NewDocument) -> _Known | None:
-        by_key = self._by_key.get(document.identity)
-        if document.id is not None:
-            if by_key is not None and by_key.id != document.id:
-                raise ConflictError(
-                    f"The key belongs to the document '{by_key.id}' of this collection already.",
-                    code="key_in_use",
-                )
-            return self._by_id.get(document.id)
-        return by_key or self._by_bytes.get(document.sha256)
-
-
-async def _find_known(
-    connection: AsyncConnection[Row], collection: CollectionId, documents: list[NewDocument]
-) -> _KnownDocuments:
-    cursor = await connection.execute(
-        """
-        SELECT d.uid, d.id, d.s3_key, d.status, d.version, v.sha256, v.given_title,
-               v.metadata, v.attributes
-        FROM documents d
-        JOIN document_versions v ON v.document_uid = d.uid AND v.number = d.version
-        WHERE d.collection_id = %s AND (d.id = ANY(%s) OR d.s3_key = ANY(%s)
-              OR d.uid IN (SELECT w.document_uid FROM document_versions w WHERE w.sha256 = ANY(%s)))
-        ORDER BY d.uid FOR UPDATE OF d
-        """,
-        (
-            collection,
-            [document.id for document in documents if document.id is not None],
-            [document.identity for document in documents],
-            [document.sha256 for document in documents if document.id is None],
-        ),
-    )
-    return _KnownDocuments(
-        [
-            _Known(r[0], r[1], r[2], DocumentStatus(r[3]), r[4], r[5], r[6], r[7], r[8])
-            for r in await cursor.fetchall()
-        ]
-    )
-
-
 async def _accept_known(
-    connection: AsyncConnection[Row], tenant: TenantId, known: _Known, document: NewDocument
+    connection: AsyncConnection[Row], tenant: TenantId, known: Known, document: NewDocument
 ) -> Accepted:
-    is_same = known.sha256 == document.sha256
+    is_same = document.sha256 is not None and known.sha256 == document.sha256
     if is_same:
         await _describe_anew(connection, known, document)
     if is_same and known.status != DocumentStatus.FAILED:
         return Accepted(DocumentUid(known.uid), known.id, known.status, known.version, False)
+    if document.awaits_bytes and not is_same and known.is_being_ingested:
+        # The bytes that are here would give way to some that may never come.
+        raise ConflictError(
+            f"The document '{known.id}' is being indexed. Announce its next version when it is "
+            "complete, or cancel what is going on.",
+            code="ingestion_in_progress",
+        )
     version = known.version if is_same else known.version + 1
+    stage = Stage.QUEUED if is_same else _first_stage(document)
     if not is_same:
+        await drop_unsent(connection, known.uid)
         await _insert_version(connection, tenant, [(known.uid, known.id, version, document)])
     # What the new version brings along takes effect with its text, in one transaction.
     await connection.execute(
-        "UPDATE documents SET status = 'pending', stage = 'queued', progress = 0, version = %s,"
-        " error_code = NULL, error_message = NULL, updated_at = now() WHERE uid = %s",
-        (version, known.uid),
+        "UPDATE documents SET status = 'pending', stage = %s, progress = 0, version = %s,"
+        " attempts = 0, fence = fence + 1, error_code = NULL, error_message = NULL,"
+        " updated_at = now() WHERE uid = %s",
+        (stage, version, known.uid),
     )
     return Accepted(DocumentUid(known.uid), known.id, DocumentStatus.PENDING, version, True)
 
 
 async def _describe_anew(
-    connection: AsyncConnection[Row], known: _Known, document: NewDocument
+    connection: AsyncConnection[Row], known: Known, document: NewDocument
 ) -> None:
     """Another title or metadata: at once where the bytes are searchable, else with their text."""
     title = known.title if document.title is None else document.title
@@ -203,23 +138,46 @@ async def _describe_anew(
         )
 
 
+async def _share_anew(
+    connection: AsyncConnection[Row],
+    tenant: TenantId,
+    known: Known,
+    document: NewDocument,
+    owner: UUID | None,
+) -> None:
+    """Other viewers, where some are named and the document is the owner's."""
+    if document.sharing is None or owner is None or known.owner != owner:
+        return
+    access_id = await ensure_access(connection, tenant, owner, document.sharing)
+    if access_id != known.access_id:
+        await set_access(connection, DocumentUid(known.uid), owner, access_id)
+
+
 async def _insert(
     connection: AsyncConnection[Row],
     tenant: TenantId,
     collection: CollectionId,
     documents: dict[int, NewDocument],
+    owner: UUID | None,
 ) -> dict[int, Accepted]:
     if not documents:
         return {}
+    access = {
+        index: await _access_of(connection, tenant, document, owner)
+        for index, document in documents.items()
+    }
     # In one order for everybody: two batches with the same documents must not wait in a circle.
     rows = {uuid4(): i for i in sorted(documents, key=lambda index: documents[index].identity)}
     async with connection.cursor() as cursor:
         await cursor.executemany(
             "INSERT INTO documents (uid, tenant_id, collection_id, id, s3_key, filename, title,"
-            " media_type, file_size, status, metadata, attributes)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, 'pending', %s, %s)"
+            " media_type, file_size, status, stage, metadata, attributes, owner_id, access_id)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, 'pending', %s, %s, %s, %s, %s)"
             " ON CONFLICT DO NOTHING RETURNING uid",
-            [_row(uid, tenant, collection, documents[index]) for uid, index in rows.items()],
+            [
+                (*_row(uid, tenant, collection, documents[index]), owner, access[index])
+                for uid, index in rows.items()
+            ],
             returning=True,
         )
         inserted = [row[0] async for result in cursor.results() for row in await result.fetchall()]
@@ -231,6 +189,15 @@ async def _insert(
         )
         for uid in inserted
     }
+
+
+async def _access_of(
+    connection: AsyncConnection[Row], tenant: TenantId, document: NewDocument, owner: UUID | None
+) -> int:
+    if document.sharing is None or document.sharing.visibility is Visibility.TENANT:
+        return EVERYBODY
+    assert owner is not None, "what is kept to some is somebody's"
+    return await ensure_access(connection, tenant, owner, document.sharing)
 
 
 def _row(
@@ -247,9 +214,14 @@ def _row(
         document.title,
         document.media_type,
         document.file_size,
+        _first_stage(document),
         Jsonb(document.metadata or {}),
         Jsonb(_attributes(identity, document)),
     )
+
+
+def _first_stage(document: NewDocument) -> Stage:
+    return Stage.AWAITING_UPLOAD if document.awaits_bytes else Stage.QUEUED
 
 
 def _attributes(document_id: str, document: NewDocument) -> Metadata:
@@ -277,7 +249,7 @@ async def _insert_version(
                     tenant,
                     uid,
                     number,
-                    document.sha256,
+                    None if document.awaits_bytes else document.sha256,
                     document.blob_key,
                     document.filename,
                     document.media_type,

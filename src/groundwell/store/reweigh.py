@@ -8,9 +8,10 @@ import numpy as np
 from pgvector import SparseVector
 from psycopg import AsyncConnection
 
-from groundwell.domain.bm25 import DIMENSIONS, K1, B
+from groundwell.domain.bm25 import DIMENSIONS, saturation
 from groundwell.domain.documents import CollectionId
 from groundwell.store.chunks import lock_collection
+from groundwell.store.collection_versions import note_change
 from groundwell.store.database import Row
 
 _STEP = 1000
@@ -48,6 +49,8 @@ async def reweigh_step(
             "UPDATE chunk_terms SET term_weights = %s, average_length = %s WHERE chunk_id = %s",
             [_reweighed(row, average_length) for row in rows],
         )
+    if rows:
+        await note_change(connection, collection)
     return len(rows) == _STEP
 
 
@@ -55,11 +58,7 @@ def _reweighed(row: Row, average_length: float) -> tuple[SparseVector, float, UU
     """Undo a weight w = tf / (tf + s), which gives tf = s w / (1 - w), and weigh tf anew."""
     chunk, weights, length, old_average_length = row
     old = np.array(weights.values(), dtype=np.float64)
-    counts = np.rint(old * _saturation(length, old_average_length) / (1 - old))
-    new = counts / (counts + _saturation(length, average_length))
+    counts = np.rint(old * saturation(length, old_average_length) / (1 - old))
+    new = counts / (counts + saturation(length, average_length))
     sparse = dict(zip(weights.indices(), new.tolist(), strict=True))
     return SparseVector(sparse, DIMENSIONS), average_length, chunk
-
-
-def _saturation(length: int, average_length: float) -> float:
-    return K1 * (1 - B + B * length / average_length) if average_length > 0 else K1

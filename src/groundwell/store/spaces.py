@@ -67,4 +67,5 @@ def _create_space(
     ).fetchone()
     assert row is not None, "INSERT … RETURNING gives a row"
     connection.execute("SELECT create_space_objects(%s, %s)", (row[0], dimension))
+    connection.execute("SELECT let_backup_read()")
     return EmbeddingSpace(row[0], model, dimension, centre)

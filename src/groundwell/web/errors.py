@@ -10,37 +10,19 @@ from typing import Any
 import orjson
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
 
-from groundwell.domain.errors import GroundwellError
+from groundwell.domain.errors import BudgetExceededError, GroundwellError, QuotaExceededError
+from groundwell.web.allowed_methods import allowed_methods
+from groundwell.web.json_body import NESTED_TOO_DEEPLY, REPEATED_NAME, TOO_MANY_VALUES
+from groundwell.web.problems import FieldProblem, Problem, QuotaProblem
 
 PROBLEM_TYPE = "application/problem+json"
+SHORT_PROBLEMS = frozenset({"/api/chat/generate-questions"})
+"""Addresses whose contract is older than the server, and has an error form of its own."""
+
 _log = logging.getLogger(__name__)
-
-
-class FieldProblem(BaseModel):
-    """What is wrong with one field. The rejected value is never repeated."""
-
-    pointer: str = Field(description="Place in the request, as a JSON pointer.")
-    code: str
-    message: str
-
-
-class Problem(BaseModel):
-    """An error, as RFC 9457 describes it."""
-
-    type: str = "about:blank"
-    title: str
-    status: int
-    detail: str
-    instance: str = Field(description="Id of the request, also in the header X-Request-ID.")
-    code: str = Field(description="Stable name of the error, for programs.")
-    message: str = Field(description="The same as `detail`.")
-    state: str = "error"
-    fallback_used: bool = False
-    retry_after: int | None = None
-    errors: list[FieldProblem] | None = None
 
 
 class UnsupportedMediaTypeError(GroundwellError):
@@ -51,8 +33,29 @@ class UnsupportedMediaTypeError(GroundwellError):
     title = "Unsupported media type"
 
 
+class RequestTimeoutError(GroundwellError):
+    """The request did not arrive in time."""
+
+    status = 408
+    default_code = "request_timeout"
+    title = "Too slow"
+
+
+class HeadersTooLargeError(GroundwellError):
+    """Address and headers together are over the limit."""
+
+    status = 431
+    default_code = "headers_too_large"
+    title = "Headers too large"
+
+
 def problem_of(error: GroundwellError, request_id: str) -> Problem:
     """The problem document of one of our own errors."""
+    quota = None
+    if isinstance(error, QuotaExceededError):
+        quota = QuotaProblem(name=error.quota, limit=error.limit, used=error.used)
+    elif isinstance(error, BudgetExceededError):
+        quota = QuotaProblem(name="tokens", limit=error.limit, used=error.used)
     return Problem(
         title=error.title,
         status=error.status,
@@ -61,19 +64,42 @@ def problem_of(error: GroundwellError, request_id: str) -> Problem:
         code=error.code,
         message=error.detail,
         retry_after=error.retry_after_seconds,
+        quota=quota,
     )
 
 
-def problem_response(problem: Problem) -> Response:
-    """A response that carries the problem."""
+def problem_response(problem: Problem, *, closes: bool = False) -> Response:
+    """A response that carries the problem.
+
+    With `closes` the connection ends with it, because the rest of the request will not be read
+    (RFC 9112, section 9.6).
+    """
     # The last resort for unexpected errors stands outside the guard, which marks all else.
     headers = {"X-Request-ID": problem.instance, "X-Content-Type-Options": "nosniff"}
     if problem.retry_after is not None:
         headers["Retry-After"] = str(problem.retry_after)
     if problem.status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
-    body = orjson.dumps(problem.model_dump(exclude_none=True))
-    return Response(body, problem.status, headers, PROBLEM_TYPE)
+    if closes:
+        headers["Connection"] = "close"
+    return _ProblemResponse(problem, headers)
+
+
+class _ProblemResponse(Response):
+    """A problem in the form that the clients of its address know."""
+
+    def __init__(self, problem: Problem, headers: dict[str, str]) -> None:
+        body = orjson.dumps(problem.document())
+        super().__init__(body, problem.status, headers, PROBLEM_TYPE)
+        self._problem = problem
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        if scope["path"] in SHORT_PROBLEMS:
+            self.body = orjson.dumps(self._problem.short().model_dump())
+            self.headers["Content-Length"] = str(len(self.body))
+            self.headers["Content-Type"] = "application/json"
+        await super().__call__(scope, receive, send)
 
 
 def install_error_handlers(app: FastAPI) -> None:
@@ -84,6 +110,12 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _on_unexpected)
 
 
+def _answer(request: Request, problem: Problem) -> Response:
+    """The response; its code is noted for whoever counts and logs requests."""
+    request.scope["groundwell.code"] = problem.code
+    return problem_response(problem)
+
+
 def request_id_of(request: Request) -> str:
     """The id that the guard gave the request."""
     return str(request.scope.get("groundwell.request_id", ""))
@@ -91,7 +123,7 @@ def request_id_of(request: Request) -> str:
 
 async def _on_groundwell_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, GroundwellError)
-    return problem_response(problem_of(error, request_id_of(request)))
+    return _answer(request, problem_of(error, request_id_of(request)))
 
 
 async def _on_validation_error(request: Request, error: Exception) -> Response:
@@ -100,12 +132,10 @@ async def _on_validation_error(request: Request, error: Exception) -> Response:
     is_unreadable = any(problem.code == "json_invalid" for problem in problems)
     first = problems[0]
     if first.pointer == "/body" and not is_unreadable and not _claims_json(request):
-        return problem_response(problem_of(_not_json(), request_id_of(request)))
-    detail = (
-        "The body is not valid JSON. NaN, Infinity, lone surrogates and NUL are refused."
-        if is_unreadable
-        else f"{first.pointer or 'The request'}: {first.message}."
-    )
+        return _answer(request, problem_of(_not_json(), request_id_of(request)))
+    detail = f"{first.pointer or 'The request'}: {first.message}."
+    if is_unreadable:
+        detail = _unreadable(error.errors())
     problem = Problem(
         title="Unreadable request" if is_unreadable else "Invalid request",
         status=400 if is_unreadable else 422,
@@ -115,7 +145,7 @@ async def _on_validation_error(request: Request, error: Exception) -> Response:
         message=detail,
         errors=problems,
     )
-    return problem_response(problem)
+    return _answer(request, problem)
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
@@ -131,13 +161,20 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
         code=code,
         message=detail,
     )
-    response = problem_response(problem)
+    response = _answer(request, problem)
     response.headers.update(error.headers or {})
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        # The router knows the methods of one route, and each method is a route of its own.
+        allowed = allowed_methods(request.app, request.url.path)
+        if allowed is not None:
+            response.headers["Allow"] = allowed
     return response
 
 
 async def _on_unexpected(request: Request, error: Exception) -> Response:
-    _log.error("request %s failed", request_id_of(request), exc_info=error)
+    # The guard has gone home: the line has to be told whose it is.
+    fields = {"request_id": request_id_of(request)}
+    _log.error("a request failed", extra=fields, exc_info=error)
     detail = "An error that nobody expected. Its trace is in the server's log under this id."
     problem = Problem(
         title=GroundwellError.title,
@@ -147,12 +184,13 @@ async def _on_unexpected(request: Request, error: Exception) -> Response:
         code=GroundwellError.default_code,
         message=detail,
     )
-    return problem_response(problem)
+    return _answer(request, problem)
 
 
 # A hostile body can be wrong in a million places, and the names of its fields can be long.
 _MOST_FIELD_PROBLEMS = 20
 _POINTER_CHARACTERS = 200
+_POINTER_PARTS = 8
 # The library's words for these repeat a part of what was sent, or speak of its insides.
 _MESSAGES = {
     "uuid_parsing": "Input should be a valid UUID",
@@ -186,10 +224,27 @@ def _field_problem(item: dict[str, Any]) -> FieldProblem:
     place: Sequence[str | int] = item.get("loc", ())
     code = str(item.get("type", "invalid"))
     return FieldProblem(
-        pointer="".join(f"/{_escape(part)}" for part in place)[:_POINTER_CHARACTERS],
+        pointer=_pointer(place),
         code=code,
         message=_MESSAGES.get(code) or str(item.get("msg", "Invalid value")),
     )
+
+
+def _unreadable(errors: Sequence[Any]) -> str:
+    if any(item.get("ctx", {}).get("error") == NESTED_TOO_DEEPLY for item in errors):
+        return "The body is nested too deeply."
+    if any(item.get("ctx", {}).get("error") == TOO_MANY_VALUES for item in errors):
+        return "The body holds more than a million values."
+    if any(item.get("ctx", {}).get("error") == REPEATED_NAME for item in errors):
+        return "A name stands twice in one object of the body."
+    return "The body is not valid JSON. NaN, Infinity, lone surrogates and NUL are refused."
+
+
+def _pointer(place: Sequence[str | int]) -> str:
+    parts = [f"/{_escape(part)}" for part in place[:_POINTER_PARTS]]
+    if len(place) > _POINTER_PARTS:
+        parts.append("/…")
+    return "".join(parts)[:_POINTER_CHARACTERS]
 
 
 def _escape(part: str | int) -> str:

@@ -5,24 +5,28 @@ The protocol: https://platform.openai.com/docs/api-reference/embeddings/create
 
 from __future__ import annotations
 
-import contextlib
-import math
+import asyncio
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import httpx
 import numpy as np
+import orjson
 from pydantic import BaseModel, ValidationError
 
+from groundwell.adapters.provider import (
+    CONNECT_SECONDS,
+    Provider,
+    endpoint_of,
+    headers_of,
+    make_circuit,
+)
 from groundwell.domain.chunks import Encoding, Floats, Tokenizer
-from groundwell.domain.errors import ProviderError, UnavailableError
+from groundwell.domain.errors import ProviderError
 
 _BYTES_PER_NUMBER = 32
 _BYTES_OF_ENVELOPE = 64_000
-_MOST_RETRY_SECONDS = 3600
 _SMALLEST_NORM = 1e-12
-_TOO_MANY_REQUESTS = 429
-_SERVER_ERROR = 500
 
 
 class _Item(BaseModel):
@@ -58,10 +62,13 @@ class OpenAIEmbedder:
     `base_url` ends before `/embeddings`. `dimension` is what the model answers; it is not asked
     for, because many servers refuse the parameter. `max_tokens` only informs the chunker:
     cutting longer texts is the server's part. `transport` replaces the network. Queries and
-    passages are embedded alike, because the protocol knows no difference.
+    passages are embedded alike, because the protocol knows no difference; but a query, for which
+    somebody waits, must be there within `query_seconds`, a request with passages within
+    `passages_seconds`.
 
-    Errors: UnavailableError when the server is away, slow or asks to wait; ProviderError when
-    it refuses or answers something unusable. No error carries the key or a text.
+    Errors: UnavailableError when the server is away, slow, asks to wait, or is left alone because
+    it failed too often; ProviderError when it refuses or answers something unusable. No error
+    carries the key or a text. What fails before the answer begins is tried once more.
     """
 
     def __init__(
@@ -73,19 +80,23 @@ class OpenAIEmbedder:
         dimension: int,
         max_tokens: int = 512,
         batch_size: int = 32,
-        timeout_seconds: float = 30.0,
+        query_seconds: float = 10.0,
+        passages_seconds: float = 60.0,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._url = base_url.rstrip("/") + "/embeddings"
+        self._url = endpoint_of(base_url, "/embeddings", "embedding server")
+        self.circuit = make_circuit("embedder", self._url, model)
+        self._provider = Provider("The embedding server", self.circuit)
+        self._query_seconds = query_seconds
+        self._passages_seconds = passages_seconds
         self._model = model
         self._dimension = dimension
         self._max_tokens = max_tokens
         self._batch_size = batch_size
         self._tokenizer = WordTokenizer()
         self._client = httpx.AsyncClient(
-            headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
-            timeout=timeout_seconds,
-            # A redirect would carry the texts to a host that nobody configured.
+            headers=headers_of(api_key, "application/json", "embedding server"),
+            timeout=httpx.Timeout(None, connect=CONNECT_SECONDS),
             follow_redirects=False,
             transport=transport,
         )
@@ -117,38 +128,46 @@ class OpenAIEmbedder:
 
     async def embed_query(self, text: str) -> Encoding:
         """Embed one query."""
-        return (await self.embed_documents([text]))[0]
+        return (await self._embed([_sendable(text)], self._query_seconds))[0]
 
     async def embed_documents(self, texts: Sequence[str]) -> list[Encoding]:
         """Embed passages, `batch_size` to a request, one request after the other."""
         size = self._batch_size
-        no_tokens = np.empty((0, self.dimension), np.float32)
         encodings: list[Encoding] = []
         for start in range(0, len(texts), size):
-            vectors = await self._request([_sendable(t) for t in texts[start : start + size]])
-            encodings += [Encoding(vector, no_tokens) for vector in vectors]
+            batch = [_sendable(text) for text in texts[start : start + size]]
+            encodings += await self._embed(batch, self._passages_seconds)
         return encodings
+
+    async def document_spans(self, texts: Sequence[str]) -> list[tuple[tuple[int, int], ...]]:
+        """None, since there are no token vectors."""
+        return [()] * len(texts)
 
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()
 
-    async def _request(self, texts: list[str]) -> Floats:
+    async def _embed(self, texts: list[str], seconds: float) -> list[Encoding]:
         body = {"model": self._model, "input": texts, "encoding_format": "float"}
-        with _translated_errors():
-            async with self._client.stream("POST", self._url, json=body) as response:
-                _check_status(response)
-                content = await self._read(response, len(texts))
-        return self._vectors_of(content, len(texts))
+        no_tokens = np.empty((0, self.dimension), np.float32)
+        with self._provider.circuit.call(), self._provider.translated():
+            deadline = asyncio.get_running_loop().time() + seconds
+            async with asyncio.timeout_at(deadline):
+                content = await self._request(orjson.dumps(body), len(texts), deadline)
+            vectors = self._vectors_of(content, len(texts))
+        return [Encoding(vector, no_tokens) for vector in vectors]
 
-    async def _read(self, response: httpx.Response, count: int) -> bytes:
+    async def _request(self, content: bytes, count: int, deadline: float) -> bytes:
+        async def send() -> httpx.Response:
+            request = self._client.build_request("POST", self._url, content=content)
+            return await self._client.send(request, stream=True)
+
         most = _BYTES_OF_ENVELOPE + count * (self.dimension * _BYTES_PER_NUMBER + 200)
-        content = bytearray()
-        async for part in response.aiter_bytes():
-            content += part
-            if len(content) > most:
-                raise ProviderError("The embedding server's answer is far too long.")
-        return bytes(content)
+        response = await self._provider.open(send, deadline)
+        try:
+            return await self._provider.read(response, most)
+        finally:
+            await response.aclose()
 
     def _vectors_of(self, content: bytes, count: int) -> Floats:
         try:
@@ -173,44 +192,6 @@ class OpenAIEmbedder:
             raise ProviderError("The embedding server answered a vector of NaN or of zeros.")
         units: Floats = (vectors / norms).astype(np.float32)
         return units
-
-
-@contextlib.contextmanager
-def _translated_errors() -> Iterator[None]:
-    try:
-        yield
-    except httpx.TimeoutException:
-        raise UnavailableError("The embedding server did not answer in time.") from None
-    except (httpx.HTTPError, httpx.InvalidURL):
-        raise UnavailableError("The embedding server cannot be reached.") from None
-
-
-def _check_status(response: httpx.Response) -> None:
-    if response.is_success:
-        return
-    status = response.status_code
-    if status == _TOO_MANY_REQUESTS:
-        raise UnavailableError(
-            "The embedding server asks to wait.", retry_after_seconds=_retry_after(response)
-        )
-    if status >= _SERVER_ERROR:
-        raise UnavailableError(
-            f"The embedding server failed with status {status}.",
-            retry_after_seconds=_retry_after(response),
-        )
-    raise ProviderError(
-        f"The embedding server refused with status {status}; check its address, key and model."
-    )
-
-
-def _retry_after(response: httpx.Response) -> int | None:
-    try:
-        seconds = float(response.headers.get("Retry-After", ""))
-    except ValueError:
-        return None
-    if not 0 <= seconds <= _MOST_RETRY_SECONDS:
-        return None
-    return math.ceil(seconds)
 
 
 def _sendable(text: str) -> str:

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import math
-import secrets
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import httpx
 import orjson
 from pydantic import BaseModel, ValidationError
 
-from groundwell.domain.documents import TenantId
-from groundwell.domain.errors import ProviderError, StartupError, UnavailableError
+from groundwell.adapters.provider import (
+    CONNECT_SECONDS,
+    Provider,
+    endpoint_of,
+    headers_of,
+    make_circuit,
+)
+from groundwell.domain.errors import ProviderError
 from groundwell.domain.search import AnalysedQuery
 from groundwell.ports.reranker import Candidate
 
@@ -25,7 +29,6 @@ _BYTES_PER_RESULT = 400
 _MOST_GROWTH = (
     4  # of the texts, which some servers send back: escaped, one letter may take six bytes
 )
-_MOST_RETRY_SECONDS = 3600
 
 
 class _Result(BaseModel):
@@ -40,12 +43,13 @@ class _Answer(BaseModel):
 class HttpReranker:
     """Asks a server for the relevance of each passage.
 
-    `base_url` ends before `/rerank`. A call takes at most `timeout_seconds`. A 5xx, or a
-    connection that breaks before the answer begins, is tried once more. A blank passage is not
+    `base_url` ends before `/rerank`. A call takes at most `timeout_seconds`. What fails before the
+    answer begins is tried once more. A blank passage is not
     sent; neither it nor a passage that the server leaves out has a score.
 
-    Errors: UnavailableError when the server is away, slow or asks to wait; ProviderError when it
-    refuses or answers something unusable. No error carries the key or a text.
+    Errors: UnavailableError when the server is away, slow, asks to wait, or is left alone because
+    it failed too often; ProviderError when it refuses or answers something unusable. No error
+    carries the key or a text.
     """
 
     needs_text = True
@@ -53,22 +57,22 @@ class HttpReranker:
     def __init__(
         self, *, base_url: str, api_key: str | None, model: str, timeout_seconds: float = 5.0
     ) -> None:
-        self._url = _endpoint(base_url)
+        self._url = endpoint_of(base_url, "/rerank", "reranker")
+        self.circuit = make_circuit("reranker", self._url, model)
+        self._provider = Provider("The reranking server", self.circuit)
         self._model = model
         self._timeout_seconds = timeout_seconds
         self._client = httpx.AsyncClient(
-            headers=_headers(api_key),
-            timeout=timeout_seconds,
-            # A redirect would carry the texts to a host that nobody configured.
+            headers=headers_of(api_key, "application/json", "reranker"),
+            timeout=httpx.Timeout(None, connect=CONNECT_SECONDS),
             follow_redirects=False,
             trust_env=False,
         )
 
     async def rerank(
-        self, tenant: TenantId, query: AnalysedQuery, candidates: Sequence[Candidate]
+        self, query: AnalysedQuery, candidates: Sequence[Candidate]
     ) -> list[float | None]:
         """Score candidates as the server does."""
-        del tenant
         scores: list[float | None] = [None] * len(candidates)
         known = [number for number, one in enumerate(candidates) if one.text.strip()]
         if not known:
@@ -79,54 +83,29 @@ class HttpReranker:
             "documents": [_sendable(candidates[number].text) for number in known],
             "top_n": len(known),
         }
-        try:
-            async with asyncio.timeout(self._timeout_seconds):
-                content = await self._request(orjson.dumps(body), len(known))
-        except TimeoutError:
-            raise UnavailableError("The reranking server did not answer in time.") from None
-        for index, score in _scores_of(content, len(known)).items():
-            scores[known[index]] = score
+        with self._provider.circuit.call(), self._provider.translated():
+            deadline = asyncio.get_running_loop().time() + self._timeout_seconds
+            async with asyncio.timeout_at(deadline):
+                content = await self._request(orjson.dumps(body), len(known), deadline)
+            for index, score in _scores_of(content, len(known)).items():
+                scores[known[index]] = score
         return scores
 
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()
 
-    async def _request(self, content: bytes, count: int) -> bytes:
-        try:
-            response = await self._send(content)
-        except UnavailableError as error:
-            if error.retry_after_seconds is not None:
-                raise
-            await asyncio.sleep(0.1 + secrets.randbelow(400) / 1000)
-            response = await self._send(content)
+    async def _request(self, content: bytes, count: int, deadline: float) -> bytes:
+        async def send() -> httpx.Response:
+            request = self._client.build_request("POST", self._url, content=content)
+            return await self._client.send(request, stream=True)
+
         most = _BYTES_OF_ENVELOPE + _MOST_GROWTH * len(content) + _BYTES_PER_RESULT * count
+        response = await self._provider.open(send, deadline)
         try:
-            with _translated_errors():
-                return await _read(response, most)
+            return await self._provider.read(response, most)
         finally:
             await response.aclose()
-
-    async def _send(self, content: bytes) -> httpx.Response:
-        """The response, once its head is good; its body is unread."""
-        request = self._client.build_request("POST", self._url, content=content)
-        with _translated_errors():
-            response = await self._client.send(request, stream=True)
-        try:
-            _check_status(response)
-        except (ProviderError, UnavailableError):
-            await response.aclose()
-            raise
-        return response
-
-
-async def _read(response: httpx.Response, most: int) -> bytes:
-    content = bytearray()
-    async for part in response.aiter_bytes():
-        content += part
-        if len(content) > most:
-            raise ProviderError("The reranking server's answer is far too long.")
-    return bytes(content)
 
 
 def _scores_of(content: bytes, count: int) -> dict[int, float]:
@@ -142,67 +121,6 @@ def _scores_of(content: bytes, count: int) -> dict[int, float]:
     if not all(map(math.isfinite, scores.values())):
         raise ProviderError("The reranking server answered a score that is no number.")
     return scores
-
-
-@contextmanager
-def _translated_errors() -> Iterator[None]:
-    """Turn the client's errors into ours; their texts are dropped, they may hold the request."""
-    try:
-        yield
-    except httpx.TimeoutException:
-        raise UnavailableError("The reranking server did not answer in time.") from None
-    except httpx.HTTPError:
-        raise UnavailableError("The reranking server cannot be reached.") from None
-
-
-def _check_status(response: httpx.Response) -> None:
-    if response.is_success:
-        return
-    status = response.status_code
-    if status == httpx.codes.TOO_MANY_REQUESTS:
-        raise UnavailableError(
-            "The reranking server asks to wait.", retry_after_seconds=_retry_after(response) or 1
-        )
-    if response.is_server_error:
-        raise UnavailableError(
-            f"The reranking server failed with status {status}.",
-            retry_after_seconds=_retry_after(response),
-        )
-    raise ProviderError(
-        f"The reranking server refused with status {status}; check its address, key and model."
-    )
-
-
-def _retry_after(response: httpx.Response) -> int | None:
-    try:
-        seconds = float(response.headers.get("Retry-After", ""))
-    except ValueError:
-        return None
-    return math.ceil(seconds) if 0 <= seconds <= _MOST_RETRY_SECONDS else None
-
-
-def _endpoint(base_url: str) -> httpx.URL:
-    try:
-        url = httpx.URL(base_url.rstrip("/") + "/rerank")
-    except httpx.InvalidURL:
-        url = httpx.URL("")
-    if url.scheme not in ("http", "https") or not url.host:
-        raise StartupError("The reranker's base URL must begin with http:// or https://.")
-    return url
-
-
-def _headers(api_key: str | None) -> dict[str, str]:
-    headers = {
-        "Accept": "application/json",
-        "Accept-Encoding": "identity",
-        "Content-Type": "application/json",
-    }
-    if api_key:
-        # A key with a line break would reach the log: the client's error quotes the header.
-        if not api_key.isascii() or not api_key.isprintable() or " " in api_key:
-            raise StartupError("The reranker's API key holds characters no key can have.")
-        headers["Authorization"] = f"Bearer {api_key}"
-    return headers
 
 
 def _sendable(text: str) -> str:

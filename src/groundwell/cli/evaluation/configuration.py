@@ -55,6 +55,11 @@ def read_configurations(path: Path) -> dict[str, Configuration]:
         raise InvalidInputError(f"{path} cannot be read: {error}.") from error
     if not isinstance(read, dict) or not all(isinstance(table, dict) for table in read.values()):
         raise InvalidInputError(f"{path} must hold a table of options for each configuration.")
+    if taken := {"", DEFAULT_NAME}.intersection(read):
+        raise InvalidInputError(
+            f"{path} names a configuration '{taken.pop()}', which means that no option is set. "
+            "Choose another name."
+        )
     return read
 
 
@@ -62,6 +67,14 @@ def _checked(options: Configuration, text: str) -> Configuration:
     if fixed := FIXED_OPTIONS.intersection(options):
         names = ", ".join(sorted(fixed))
         raise InvalidInputError(f"'{text}' sets {names}, which an evaluation decides itself.")
+    try:
+        json.dumps(options, ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError) as error:
+        # Python reads NaN and infinity as numbers, and TOML has dates: JSON has none of these.
+        raise InvalidInputError(
+            f"'{text}' has a value that a search cannot be sent: numbers must be finite, and dates "
+            "stand in quotes."
+        ) from error
     return options
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from operator import contains
 from pathlib import Path
 
 from groundwell.cli.beir import (
@@ -19,24 +20,33 @@ from groundwell.domain.evaluation import JudgedQuery
 _QUERY_CHARACTERS = 10_000
 _COLUMNS = 3
 _GRADE_DIGITS = 9
+# What the three columns are called; anything else in a first line is a judgement, or a mistake.
+_HEADINGS = (
+    frozenset({"query-id", "queryid", "query", "qid"}),
+    frozenset({"corpus-id", "corpusid", "doc-id", "docid", "document-id", "document", "did"}),
+    frozenset({"score", "grade", "relevance", "relevancy", "rel", "label"}),
+)
 _TITLE_CHARACTERS = 120
 
 
 @dataclass(frozen=True, slots=True)
 class TestCollection:
-    """A folder that was read to its end without a mistake.
+    """Judged queries: of a folder that was read to its end without a mistake, or of a stored set.
+
+    `folder` and `split` are None for a stored set; its documents are those of its collection.
 
     `queries` are those that can be measured. Left out are `unjudged_queries`, of which nothing
     relevant is known, and `unknown_queries`, which the judgements name but nobody worded.
     `missing_documents` counts judged documents that the corpus does not hold, or without text;
-    they stay relevant. `digest` changes with any byte of the three files.
+    they stay relevant. `digest` changes with any byte of the three files, or of the set.
     """
 
     # For pytest, which takes classes of this name for tests.
     __test__ = False
 
-    folder: Path
-    split: str
+    name: str
+    folder: Path | None
+    split: str | None
     queries: tuple[JudgedQuery, ...]
     documents: int
     judgements: int
@@ -44,6 +54,11 @@ class TestCollection:
     unknown_queries: int
     missing_documents: int
     digest: str
+
+    @property
+    def title(self) -> str:
+        """What to call it in a sentence."""
+        return self.name if self.split is None else f"{self.name}, split {self.split}"
 
 
 def read_collection(folder: Path, split: str) -> TestCollection:
@@ -71,6 +86,7 @@ def read_collection(folder: Path, split: str) -> TestCollection:
         )
     named = {document for relevant in grades.values() for document in relevant}
     return TestCollection(
+        name=folder.resolve().name,
         folder=folder,
         split=split,
         queries=measured,
@@ -84,7 +100,9 @@ def read_collection(folder: Path, split: str) -> TestCollection:
 
 
 def read_titles(collection: TestCollection) -> dict[str, str]:
-    """What to call each document: its title, or the beginning of its text."""
+    """What to call each document: its title, or the beginning of its text; nothing for a set."""
+    if collection.folder is None:
+        return {}
     path = find_lines(collection.folder, "corpus")
     titles: dict[str, str] = {}
     for number, line in read_raw_lines(path):
@@ -129,11 +147,12 @@ def _read_judgements(path: Path) -> dict[str, dict[str, int]]:
     is_first = True
     for number, line in read_raw_lines(path):
         try:
-            columns = line.decode("utf-8").rstrip("\r\n").split("\t")
+            # Some programs begin a file with a mark of its encoding.
+            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:
             raise mistake_in(path, number, "not UTF-8") from error
-        is_heading = is_first and len(columns) == _COLUMNS and not _is_whole(columns[2])
-        is_first = False
+        columns = text.rstrip("\r\n").split("\t")
+        is_heading, is_first = is_first and _is_heading(columns), False
         if is_heading:
             continue
         if len(columns) != _COLUMNS or not _is_whole(columns[2]):
@@ -147,6 +166,11 @@ def _read_judgements(path: Path) -> dict[str, dict[str, int]]:
     if not grades:
         raise InvalidInputError(f"{path} holds no judgement: there is nothing to measure.")
     return grades
+
+
+def _is_heading(columns: list[str]) -> bool:
+    names = [name.strip().lower().replace("_", "-") for name in columns]
+    return len(names) == _COLUMNS and all(map(contains, _HEADINGS, names))
 
 
 def _is_whole(text: str) -> bool:

@@ -17,7 +17,7 @@ from groundwell.cli.evaluation.charts import (
 from groundwell.cli.evaluation.folder import read_titles
 from groundwell.cli.evaluation.query_list import query_list
 from groundwell.cli.evaluation.results import Evaluation
-from groundwell.cli.evaluation.table import LABELS, SIGNIFICANT, remarks
+from groundwell.cli.evaluation.table import LABELS, SIGNIFICANT, remarks, shown_settings
 from groundwell.domain.evaluation import MEASURES, Comparison
 
 _RANKED_BY = "ndcg@10"
@@ -30,7 +30,7 @@ def write_report(evaluation: Evaluation, path: Path) -> None:
 
 def make_report(evaluation: Evaluation, titles: Mapping[str, str]) -> str:
     """The page: figures, charts, and the queries with what was found and what was expected."""
-    name = evaluation.collection.folder.name
+    name = evaluation.collection.name
     return "\n".join(
         (
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
@@ -66,11 +66,18 @@ def _heading(evaluation: Evaluation) -> str:
     notes = "".join(f'<p class="soft">{escape(remark)}</p>' for remark in remarks(evaluation))
     listed = f'<div class="remarks">{notes}</div>' if notes else ""
     return (
-        f"<h1>Retrieval on {escape(collection.folder.name)}</h1>"
-        f"<p>Split {escape(collection.split)}: {len(collection.queries):,} queries, "
+        f"<h1>Retrieval on {escape(collection.name)}</h1>"
+        f"<p>{escape(collection.title)}: {len(collection.queries):,} queries, "
         f"{evaluation.documents:,} documents{ingested}. "
-        f"Groundwell {escape(evaluation.version)}.</p>{_configurations(evaluation)}{listed}"
+        f"Groundwell {escape(evaluation.version)}.</p>{_configurations(evaluation)}"
+        f"{_settings(evaluation)}{listed}"
     )
+
+
+def _settings(evaluation: Evaluation) -> str:
+    if not evaluation.settings:
+        return ""
+    return f"<p>Settings: <code>{escape(shown_settings(evaluation.settings))}</code></p>"
 
 
 def _configurations(evaluation: Evaluation) -> str:

@@ -57,7 +57,8 @@ class Evaluation:
     """Everything about one call of the command.
 
     `documents` counts what was searched. `ingest_docs_per_s` is None when everything was there
-    already. With a comparison, the last run is compared with `baseline`.
+    already. With a comparison, the last run is compared with `baseline`. `settings`: what was set
+    for the server; None for one elsewhere, of which that is not known.
     """
 
     version: str
@@ -68,6 +69,7 @@ class Evaluation:
     runs: tuple[Run, ...]
     baseline: str | None = None
     comparison: Comparison | None = None
+    settings: Mapping[str, Any] | None = None
 
     @property
     def measured(self) -> Run:
@@ -80,7 +82,7 @@ def as_json(evaluation: Evaluation) -> dict[str, Any]:
     collection = evaluation.collection
     found: dict[str, Any] = {
         "groundwell": evaluation.version,
-        "dataset": collection.folder.name,
+        "dataset": collection.name,
         "split": collection.split,
         "digest": collection.digest,
         "queries": len(collection.queries),
@@ -90,6 +92,7 @@ def as_json(evaluation: Evaluation) -> dict[str, Any]:
         "unjudged_queries": collection.unjudged_queries,
         "unknown_queries": collection.unknown_queries,
         "ingest_docs_per_s": _rounded(evaluation.ingest_docs_per_s),
+        "settings": None if evaluation.settings is None else dict(evaluation.settings),
         **_run(evaluation.measured, collection),
     }
     if evaluation.comparison is not None:
@@ -105,19 +108,31 @@ def write_json(evaluation: Evaluation, path: Path) -> None:
     path.write_text(text + "\n", encoding="utf-8")
 
 
-def read_baseline(path: Path) -> Baseline:
-    """The run that an earlier evaluation wrote; InvalidInputError if it is none."""
+def read_baseline(path: Path, judged: TestCollection) -> Baseline:
+    """The run that an earlier evaluation wrote.
+
+    Raises InvalidInputError if it is none, or not one of the same collection.
+    """
     try:
         written = json.loads(path.read_text(encoding="utf-8"))
         by_query = {
             str(entry["query_id"]): {name: float(entry["measures"][name]) for name in MEASURES}
             for entry in written["per_query"]
         }
-        return Baseline(f"{path.name} ({written['name']})", by_query)
+        digest = written["digest"]
+        baseline = Baseline(f"{path.name} ({written['name']})", by_query)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InvalidInputError(
             f"{path} is not a file that `groundwell eval --json` wrote."
         ) from error
+    if digest != judged.digest:
+        raise InvalidInputError(
+            f"{path} was measured on other data than {judged.title}: the checksums of "
+            "corpus, queries and judgements differ."
+        )
+    if not by_query.keys() & {query.id for query in judged.queries}:
+        raise InvalidInputError(f"{path} has no query in common with this split.")
+    return baseline
 
 
 def _run(run: Run, collection: TestCollection) -> dict[str, Any]:

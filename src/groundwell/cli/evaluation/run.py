@@ -18,14 +18,20 @@ from groundwell.cli.client import Client, ServerError, connect
 from groundwell.cli.evaluation.ask import ask_all, check_configuration, time_searches
 from groundwell.cli.evaluation.configuration import NamedConfiguration
 from groundwell.cli.evaluation.folder import TestCollection
+from groundwell.cli.evaluation.interruption import interrupted_by_signals
 from groundwell.cli.evaluation.results import Baseline, Evaluation, Run
-from groundwell.cli.evaluation.temporary_server import server_environment, temporary_server
-from groundwell.cli.evaluation.work_folder import WorkFolder, open_work_folder
+from groundwell.cli.evaluation.search_settings import settings_that_count
+from groundwell.cli.evaluation.temporary_server import (
+    server_environment,
+    server_settings,
+    temporary_server,
+)
+from groundwell.cli.evaluation.work_folder import WorkFolder, cache_folder, open_work_folder
 from groundwell.cli.ingest import IngestRun, make_progress
-from groundwell.domain.errors import InvalidInputError
 from groundwell.domain.evaluation import choose_timed
 from groundwell.learning.measures import judge, mean_measures
 from groundwell.learning.significance import compare_runs
+from groundwell.settings import Settings, load_settings
 
 _DIGEST_CHARACTERS = 8
 _NAME_CHARACTERS = 40
@@ -33,17 +39,31 @@ _NAME_CHARACTERS = 40
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the evaluation happens: at `url`, or on a temporary server if it is None.
+    """Where the evaluation happens.
 
-    `collection` None means one of the evaluation's own. `work` None means a folder in the cache.
+    At `url`; else at the server of the data folder, where its `stored_set` of judgements is to be
+    measured; else on a temporary server. `collection` None means one of the evaluation's own.
+    `work` None means a folder in the cache.
     """
 
     url: str | None
-    key: str | None
+    key_file: Path | None
     data_dir: Path | None
     collection: str | None
     work: Path | None
     concurrency: int
+    stored_set: str | None = None
+
+    @property
+    def is_temporary(self) -> bool:
+        """Whether a server is started for the evaluation."""
+        return self.url is None and self.stored_set is None
+
+    def settings(self) -> Settings:
+        """What the server is set to: of one elsewhere, as far as this machine knows."""
+        if self.is_temporary:
+            return server_settings(self.work or cache_folder())
+        return load_settings(data_dir=self.data_dir)
 
 
 def evaluate(
@@ -53,9 +73,11 @@ def evaluate(
     place: Place,
 ) -> Evaluation:
     """Measure every configuration; compare the last with the first, or with `baseline`."""
+    settings = place.settings()
     collection = place.collection or _collection_name(judged)
     identity = _identity(judged, place, collection)
     with (
+        interrupted_by_signals(),
         open_work_folder(place.work, identity) as work,
         _server(place, work) as client,
         make_progress() as progress,
@@ -70,8 +92,6 @@ def evaluate(
     comparison = None
     if baseline is not None:
         comparison = compare_runs(baseline.by_query, runs[-1].by_query())
-        if comparison is None:
-            raise InvalidInputError(f"{baseline.name} has no query in common with this split.")
     return Evaluation(
         version=__version__,
         collection=judged,
@@ -81,17 +101,18 @@ def evaluate(
         runs=runs,
         baseline=None if baseline is None else baseline.name,
         comparison=comparison,
+        settings=settings_that_count(settings) if place.is_temporary else None,
     )
 
 
 @contextmanager
 def _server(place: Place, work: WorkFolder) -> Iterator[Client]:
-    if place.url is None:
+    if place.is_temporary:
         work.has_begun = work.server_folder.exists()
         with temporary_server(work.server_folder) as client:
             yield client
     else:
-        with connect(place.data_dir, place.url, place.key) as client:
+        with connect(place.data_dir, place.url, place.key_file) as client:
             yield client
 
 
@@ -104,6 +125,8 @@ class _Intake:
 
 def _ingest(client: Client, collection: str, judged: TestCollection, progress: Progress) -> _Intake:
     there = _count_documents(client, collection)
+    if judged.folder is None:
+        return _Intake(there, 0, None)
     begun = time.monotonic()
     run = IngestRun(client, collection, progress)
     run.send_corpus(judged.folder)
@@ -164,14 +187,15 @@ def _measure(
 
 
 def _collection_name(judged: TestCollection) -> str:
-    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", judged.folder.resolve().name)[:_NAME_CHARACTERS]
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", judged.name)[:_NAME_CHARACTERS]
     return f"eval-{name}-{judged.digest[:_DIGEST_CHARACTERS]}"
 
 
 def _identity(judged: TestCollection, place: Place, collection: str) -> list[object]:
     """What answers depend on besides the configuration: change it, and they are asked anew."""
     settings: list[tuple[str, str]] = []
-    if place.url is None:
+    if place.is_temporary:
         variables = server_environment(os.environ)
         settings = sorted(item for item in variables.items() if item[0].startswith("GROUNDWELL_"))
-    return [__version__, judged.digest, place.url, collection, settings]
+    where = place.url if place.is_temporary else [place.url, str(place.data_dir)]
+    return [__version__, judged.digest, where, collection, settings]

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from rich.markup import escape
 from rich.table import Table
 
 from groundwell.cli.console import err, out
@@ -27,9 +32,11 @@ def show(evaluation: Evaluation) -> None:
     rate = evaluation.ingest_docs_per_s
     ingested = "" if rate is None else f", ingested at {rate:.1f} a second"
     out.print(
-        f"[bold]{collection.folder.name}[/], split {collection.split}: "
+        f"[bold]{escape(collection.title)}[/]: "
         f"{len(collection.queries):,} queries, {evaluation.documents:,} documents{ingested}"
     )
+    if evaluation.settings:
+        out.print(f"Settings: {shown_settings(evaluation.settings)}", markup=False)
     for remark in remarks(evaluation):
         err.print(remark, style="yellow", markup=False)
     out.print()
@@ -38,11 +45,17 @@ def show(evaluation: Evaluation) -> None:
     else:
         # Two configurations can have long names, columns cannot.
         out.print(f"A  {evaluation.baseline}", markup=False)
-        out.print(f"B  {evaluation.measured.configuration.name}\n", markup=False)
+        out.print(f"B  {evaluation.measured.configuration.name}", markup=False)
+        out.print(f"Queries in common: {evaluation.comparison.queries:,}\n")
         out.print(_comparison(evaluation.comparison))
         _show_changes(evaluation, evaluation.comparison)
     out.print()
     out.print(_latency(evaluation.runs))
+
+
+def shown_settings(settings: Mapping[str, Any]) -> str:
+    """Settings on one line."""
+    return ", ".join(f"{name}={json.dumps(value)}" for name, value in settings.items())
 
 
 def remarks(evaluation: Evaluation) -> list[str]:

@@ -95,6 +95,11 @@ class WorkFolder:
             file.unlink()
 
 
+def cache_folder() -> Path:
+    """Where the folders are that were not chosen."""
+    return platformdirs.user_cache_path("groundwell", appauthor=False) / "evals"
+
+
 @contextmanager
 def open_work_folder(chosen: Path | None, identity: object) -> Iterator[WorkFolder]:
     """The folder that was chosen, or one in the user's cache that belongs to this evaluation.
@@ -103,8 +108,7 @@ def open_work_folder(chosen: Path | None, identity: object) -> Iterator[WorkFold
     that was not chosen is removed. After an interruption everything stays, and the same command
     goes on from there. Raises StartupError while another evaluation uses the folder.
     """
-    cache = platformdirs.user_cache_path("groundwell", appauthor=False) / "evals"
-    path = chosen or cache / _digest(identity)
+    path = chosen or cache_folder() / _digest(identity)
     try:
         path.mkdir(parents=True, exist_ok=True)
         with (path / "lock").open("w") as lock:

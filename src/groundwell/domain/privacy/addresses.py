@@ -17,7 +17,11 @@ _STATES = (
 )
 _POSTCODE = r"(?:[A-Z]{1,2}\d[A-Z\d]?\ ?\d(?!LB)[ABD-HJLNP-UW-Z]{2})"
 _WORD = r"[A-ZÀ-ÞŁŚŻ][\w'’.-]{0,40}"
-_PLACE = r"[A-ZÀ-ÞŁŚŻ](?:[^\W\d_]|['’.-]){0,40}(?!\w)"
+# A full stop ends a sentence, but for the one of a saint's town and of initials.
+_PLACE = (
+    r"[A-ZÀ-ÞŁŚŻ](?:[^\W\d_]|['’-]|\.(?=[^\W\d_])){0,40}(?!\w)"
+    r"(?:(?<=\bSt)\.|(?<=\bFt)\.|(?<=\bMt)\.)?"
+)
 _NUMBER = r"\d{1,5}(?:[-/]\d{1,4})?[A-Za-z]?"
 
 _SURE = (

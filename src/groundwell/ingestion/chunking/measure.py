@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from groundwell.domain.chunks import Tokenizer
 from groundwell.ingestion.chunking.tokenise import token_spans
 
-_CHARACTERS_PER_TOKEN = 40
+CHARACTERS_PER_TOKEN = 40
+"""More than these make no chunk of so many tokens, whatever a tokenizer takes for one token."""
 
 
 class TokenRuler:
@@ -35,8 +36,8 @@ class TokenRuler:
 def _starts(spans: list[tuple[int, int]], length: int) -> Iterator[int]:
     previous = 0
     for start, _ in spans:
-        if start - previous > _CHARACTERS_PER_TOKEN:
-            yield from range(previous + _CHARACTERS_PER_TOKEN, start, _CHARACTERS_PER_TOKEN)
+        if start - previous > CHARACTERS_PER_TOKEN:
+            yield from range(previous + CHARACTERS_PER_TOKEN, start, CHARACTERS_PER_TOKEN)
         yield start
         previous = start
-    yield from range(previous + _CHARACTERS_PER_TOKEN, length, _CHARACTERS_PER_TOKEN)
+    yield from range(previous + CHARACTERS_PER_TOKEN, length, CHARACTERS_PER_TOKEN)

@@ -12,6 +12,9 @@ from groundwell.domain.documents import HeadingSpan, ParsedDocument
 HeadingPath = tuple[str, ...]
 
 _MARKDOWN = re.compile(r"\A#{1,6}\s+")
+# What is longer is no heading, and each chunk below it carries it.
+_MOST_CHARACTERS = 300
+_MOST_SOURCE_CHARACTERS = 3_000
 
 
 class Outline:
@@ -58,7 +61,8 @@ def _heading_paths(text: str, headings: tuple[HeadingSpan, ...]) -> list[Heading
     for heading in headings:
         while open_headings and open_headings[-1][0] >= heading.level:
             open_headings.pop()
-        title = " ".join(text[heading.char_start : heading.char_end].split())
-        open_headings.append((heading.level, _MARKDOWN.sub("", title)))
+        end = min(heading.char_end, heading.char_start + _MOST_SOURCE_CHARACTERS)
+        title = _MARKDOWN.sub("", " ".join(text[heading.char_start : end].split()))
+        open_headings.append((heading.level, title[:_MOST_CHARACTERS].rstrip()))
         paths.append(tuple(title for _, title in open_headings if title))
     return paths

@@ -82,6 +82,12 @@ class OpenVinoEmbedder:
             return []
         return await asyncio.wrap_future(self._lanes.submit_passages(texts))
 
+    async def document_spans(self, texts: Sequence[str]) -> list[tuple[tuple[int, int], ...]]:
+        """Where the tokens of passages stand: the tokenizer alone, with prefix and limit."""
+        prefix = self._recipe.passage_prefix
+        tokenized = await asyncio.to_thread(self._tokenizer.tokenize, texts, prefix)
+        return [text.spans for text in tokenized]
+
     async def close(self) -> None:
         """End the threads; passages still waiting are refused."""
         await asyncio.to_thread(self._lanes.close)

@@ -14,12 +14,16 @@ from typing import Any, TypeVar
 import httpx
 import orjson
 
+from groundwell.adapters.provider import CONNECT_SECONDS, Provider
 from groundwell.domain.errors import GroundwellError, ProviderError
+from groundwell.ports.language_model import TokensUsed
 
 T = TypeVar("T")
 
 MAX_LINE_BYTES = 64 * 1024
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
+MOST_TOKENS = 10_000_000
+"""More than any model reads and writes in one call: a provider that tells more is not believed."""
 TRAILER_SECONDS = 0.5
 """How long to wait, after the answer's end, for the token counts and the end of the stream."""
 
@@ -28,18 +32,10 @@ TRAILER_SECONDS = 0.5
 class Deadlines:
     """How long to wait. The time in which the consumer works counts only for the total."""
 
-    connect_seconds: float = 5.0
+    connect_seconds: float = CONNECT_SECONDS
     first_token_seconds: float = 30.0
     between_tokens_seconds: float = 20.0
     total_seconds: float = 120.0
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Tokens read and written; None when the provider does not tell."""
-
-    prompt: int | None = None
-    completion: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,28 +45,31 @@ class Chunk:
     text: str = ""
     is_alive: bool = False
     is_last: bool = False
-    usage: Usage | None = None
+    usage: TokensUsed | None = None
 
 
 class Patience:
     """Knows which deadline comes next."""
 
-    def __init__(self, deadlines: Deadlines) -> None:
+    def __init__(self, deadlines: Deadlines, provider: Provider) -> None:
         self._deadlines = deadlines
+        self._provider = provider
         now = asyncio.get_running_loop().time()
         self._next_ends = now + deadlines.first_token_seconds
         self._total_ends = now + deadlines.total_seconds
 
+    @property
+    def deadline(self) -> float:
+        """When the present wait ends, in the loop's time."""
+        return min(self._next_ends, self._total_ends)
+
     async def wait(self, work: Awaitable[T]) -> T:
-        """The outcome of `work`, or ProviderError when the deadline passes first."""
+        """The outcome of `work`, or ProviderTimeoutError when the deadline passes first."""
         try:
-            async with asyncio.timeout_at(min(self._next_ends, self._total_ends)):
+            async with asyncio.timeout_at(self.deadline):
                 return await work
         except TimeoutError:
-            raise ProviderError(
-                "The language model took too long. Try again, or ask for less.",
-                code="provider_timeout",
-            ) from None
+            raise self._provider.too_slow() from None
 
     def token_came(self) -> None:
         """Start waiting for the next token. Call it once the consumer wants that token."""
@@ -120,7 +119,7 @@ async def next_chunk(lines: Lines) -> Chunk | None:
     return None
 
 
-async def trailing_usage(lines: Lines) -> Usage | None:
+async def trailing_usage(lines: Lines) -> TokensUsed | None:
     """Token counts after the end. Reading to the very end lets the connection be used again."""
     usage = None
     with suppress(TimeoutError, GroundwellError, httpx.HTTPError):
@@ -155,11 +154,15 @@ def _parsed(data: bytes) -> Chunk:
     return Chunk(text.replace("\0", ""), bool(text) or thinks, bool(reason), usage)
 
 
-def _usage_of(value: object) -> Usage | None:
+def _usage_of(value: object) -> TokensUsed | None:
     if not isinstance(value, dict):
         return None
     counts = (value.get("prompt_tokens"), value.get("completion_tokens"))
-    return Usage(*(n if isinstance(n, int) and n >= 0 else None for n in counts))
+    return TokensUsed(*(_believed(count) for count in counts))
+
+
+def _believed(count: object) -> int | None:
+    return count if isinstance(count, int) and 0 <= count <= MOST_TOKENS else None
 
 
 def bad_response(detail: str) -> ProviderError:

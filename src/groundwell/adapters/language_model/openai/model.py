@@ -8,13 +8,8 @@ redirects are refused, and no error repeats a provider's body, which may echo th
 
 from __future__ import annotations
 
-import asyncio
-import math
-import secrets
-from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import aclosing, contextmanager
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 
 import httpx
 import orjson
@@ -24,22 +19,14 @@ from groundwell.adapters.language_model.openai.events import (
     Deadlines,
     Lines,
     Patience,
-    Usage,
     bad_response,
     next_chunk,
     trailing_usage,
 )
+from groundwell.adapters.provider import Provider, endpoint_of, headers_of, make_circuit
 from groundwell.domain.answers import ChatMessage
-from groundwell.domain.errors import (
-    GroundwellError,
-    ProviderError,
-    StartupError,
-    UnavailableError,
-)
-from groundwell.ports.language_model import Completion
-
-MAX_RETRY_AFTER_SECONDS = 3600
-
+from groundwell.domain.errors import ProviderError
+from groundwell.ports.language_model import Completion, HearUsed, TokensUsed
 
 DEFAULT_DEADLINES = Deadlines()
 
@@ -47,10 +34,14 @@ DEFAULT_DEADLINES = Deadlines()
 class OpenAILanguageModel:
     """A `LanguageModel` at `base_url`, for example `https://api.openai.com/v1`.
 
-    Errors: ProviderError `provider_timeout` after a deadline, `provider_bad_response` for a
-    malformed or empty answer, `provider_rejected` when the request was refused;
-    UnavailableError `provider_unavailable` for 429, 5xx and a refused connection. A 5xx or a
-    connection that breaks before the answer begins is tried once more.
+    `part` is what health and metrics call it, where there are several. With a `purpose` it has a
+    circuit for that alone: who waits less than others must not tell them that nobody is there.
+
+    Errors: ProviderTimeoutError after a deadline; ProviderError `provider_bad_response` for a
+    malformed or empty answer, `provider_rejected` when the request was refused; UnavailableError
+    `provider_overloaded` for 429, `provider_unavailable` for 5xx and broken connections,
+    `circuit_open` while the model is left alone. What fails before the answer begins is tried
+    once more at most, never later.
     """
 
     def __init__(
@@ -59,13 +50,19 @@ class OpenAILanguageModel:
         api_key: str | None,
         model: str,
         deadlines: Deadlines = DEFAULT_DEADLINES,
+        part: str = "language_model",
+        purpose: str = "",
     ) -> None:
         self._model = model
         self._deadlines = deadlines
-        self._url = _endpoint(base_url)
-        timeout = httpx.Timeout(None, connect=deadlines.connect_seconds)
+        self._url = endpoint_of(base_url, "/chat/completions", "language model")
+        self.circuit = make_circuit(part, self._url, model, purpose)
+        self._provider = Provider("The language model", self.circuit)
         self._client = httpx.AsyncClient(
-            headers=_headers(api_key), timeout=timeout, follow_redirects=False, trust_env=False
+            headers=headers_of(api_key, "text/event-stream", "language model"),
+            timeout=httpx.Timeout(None, connect=deadlines.connect_seconds),
+            follow_redirects=False,
+            trust_env=False,
         )
 
     @property
@@ -74,23 +71,25 @@ class OpenAILanguageModel:
         return self._model
 
     async def stream(
-        self, messages: Sequence[ChatMessage], max_tokens: int
+        self, messages: Sequence[ChatMessage], max_tokens: int, hear_used: HearUsed | None = None
     ) -> AsyncGenerator[str, None]:
         """The answer's text, piece by piece, at temperature 0."""
         async with aclosing(self._chunks(messages, max_tokens)) as chunks:
             async for chunk in chunks:
+                if chunk.usage is not None and hear_used is not None:
+                    hear_used(chunk.usage)
                 if chunk.text:
                     yield chunk.text
 
     async def complete(self, messages: Sequence[ChatMessage], max_tokens: int) -> Completion:
         """The whole answer, at temperature 0."""
         texts: list[str] = []
-        usage = Usage()
+        used = TokensUsed()
         async with aclosing(self._chunks(messages, max_tokens)) as chunks:
             async for chunk in chunks:
                 texts.append(chunk.text)
-                usage = chunk.usage or usage
-        return Completion("".join(texts), self._model, usage.prompt, usage.completion)
+                used = chunk.usage or used
+        return Completion("".join(texts), self._model, used)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -107,122 +106,50 @@ class OpenAILanguageModel:
             "stream": True,
             "stream_options": {"include_usage": True},
         }
-        patience = Patience(self._deadlines)
-        response = await self._open(orjson.dumps(body), patience)
-        try:
-            lines = Lines(response.aiter_raw(), patience)
-            has_text = False
-            while (chunk := await next_chunk(lines)) is not None:
-                has_text = has_text or bool(chunk.text.strip())
-                if chunk.is_last:
-                    break
-                if chunk.is_alive:
-                    yield chunk
-                    patience.token_came()
-            if chunk is None:
-                raise bad_response("The model's answer broke off before its end.")
-            if not has_text:
-                raise bad_response("The model answered nothing.")
-            yield chunk
-            yield Chunk(usage=chunk.usage or await trailing_usage(lines))
-        finally:
-            await response.aclose()
+        with self._provider.circuit.call() as permit:
+            patience = Patience(self._deadlines, self._provider)
+            response = await self._open(orjson.dumps(body), patience)
+            reading = _read(Lines(response.aiter_raw(), patience), patience)
+            try:
+                async with aclosing(reading) as chunks:
+                    async for chunk in chunks:
+                        permit.answered()
+                        yield chunk
+            finally:
+                await response.aclose()
 
     async def _open(self, content: bytes, patience: Patience) -> httpx.Response:
-        """The response, once its head is good; its body is unread. Tries twice at most."""
-        try:
-            return await self._send(content, patience)
-        except UnavailableError as error:
-            if error.retry_after_seconds is not None:
-                raise
-        await patience.wait(asyncio.sleep(0.1 + secrets.randbelow(400) / 1000))
-        return await self._send(content, patience)
+        async def send() -> httpx.Response:
+            request = self._client.build_request("POST", self._url, content=content)
+            return await patience.wait(self._client.send(request, stream=True))
 
-    async def _send(self, content: bytes, patience: Patience) -> httpx.Response:
-        request = self._client.build_request("POST", self._url, content=content)
-        with _translated():
-            response = await patience.wait(self._client.send(request, stream=True))
-        if problem := _problem_of(response):
+        response = await self._provider.open(send, patience.deadline)
+        try:
+            _check_stream(response)
+        except ProviderError:
             await response.aclose()
-            raise problem
+            raise
         return response
 
 
-def _problem_of(response: httpx.Response) -> GroundwellError | None:
-    """What is wrong with a response, judged by its head alone."""
-    status = response.status_code
-    if status == httpx.codes.TOO_MANY_REQUESTS or response.is_server_error:
-        seconds = _retry_after(response.headers.get("retry-after"))
-        if status == httpx.codes.TOO_MANY_REQUESTS and seconds is None:
-            seconds = 1
-        return _unavailable(f"The language model is overloaded (HTTP {status}).", seconds)
-    if response.is_redirect:
-        return bad_response("The provider redirects. Set the base URL to its final address.")
-    if status != httpx.codes.OK:
-        return ProviderError(
-            f"The provider refused the request (HTTP {status}). Check the key and the model.",
-            code="provider_rejected",
-        )
+async def _read(lines: Lines, patience: Patience) -> AsyncGenerator[Chunk, None]:
+    """What the model says, up to its proper end; then, by itself, what it used."""
+    has_text = False
+    while (chunk := await next_chunk(lines)) is not None:
+        has_text = has_text or bool(chunk.text.strip())
+        if chunk.is_last:
+            break
+        if chunk.is_alive:
+            yield chunk
+            patience.token_came()
+    if chunk is None:
+        raise bad_response("The model's answer broke off before its end.")
+    if not has_text:
+        raise bad_response("The model answered nothing.")
+    yield chunk
+    yield Chunk(usage=chunk.usage or await trailing_usage(lines))
+
+
+def _check_stream(response: httpx.Response) -> None:
     if not response.headers.get("content-type", "").lower().startswith("text/event-stream"):
-        return bad_response("The provider did not answer with a stream. Check the base URL.")
-    if response.headers.get("content-encoding", "identity").lower() != "identity":
-        return bad_response("The provider compressed its answer though asked not to.")
-    return None
-
-
-def _retry_after(value: str | None) -> int | None:
-    """Whole seconds, from a number or a date; None when there is neither."""
-    if value is None:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            when = parsedate_to_datetime(value)
-        except ValueError:
-            return None
-        seconds = (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
-    if not math.isfinite(seconds):
-        return None
-    return min(max(math.ceil(seconds), 0), MAX_RETRY_AFTER_SECONDS)
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Turn the client's errors into ours; their texts are dropped, they may hold the request."""
-    try:
-        yield
-    except (httpx.ConnectError, httpx.TimeoutException):
-        raise _unavailable("The language model is out of reach.", None) from None
-    except httpx.HTTPError:
-        raise _unavailable("The connection to the language model broke.", None) from None
-
-
-def _endpoint(base_url: str) -> httpx.URL:
-    try:
-        url = httpx.URL(base_url.rstrip("/") + "/chat/completions")
-    except httpx.InvalidURL:
-        url = httpx.URL("")
-    if url.scheme not in ("http", "https") or not url.host:
-        raise StartupError("The language model's base URL must begin with http:// or https://.")
-    return url
-
-
-def _headers(api_key: str | None) -> dict[str, str]:
-    headers = {
-        "Accept": "text/event-stream",
-        "Accept-Encoding": "identity",
-        "Content-Type": "application/json",
-    }
-    if api_key:
-        # A key with a line break would reach the log: the client's error quotes the header.
-        if not api_key.isascii() or not api_key.isprintable() or " " in api_key:
-            raise StartupError("The language model's API key holds characters no key can have.")
-        headers["Authorization"] = f"Bearer {api_key}"
-    return headers
-
-
-def _unavailable(detail: str, retry_after_seconds: int | None) -> UnavailableError:
-    return UnavailableError(
-        detail, code="provider_unavailable", retry_after_seconds=retry_after_seconds
-    )
+        raise bad_response("The provider did not answer with a stream. Check the base URL.")

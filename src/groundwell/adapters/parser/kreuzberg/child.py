@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import sysconfig
+import tempfile
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 
 import orjson
 
@@ -26,20 +30,47 @@ _READERS = {
     MediaType.TXT: _PLAIN_TEXT,
 }
 
+_PACKAGES = ("charset_normalizer", "groundwell", "kreuzberg")
+# Where PDFium looks for letters that a PDF names and does not bring along.
+_FONTS = (
+    "/usr/share/fonts",
+    "/usr/share/X11/fonts/Type1",
+    "/usr/share/X11/fonts/TTF",
+    "/usr/local/share/fonts",
+)
+
 
 def main() -> None:
     """Read one file inside the sandbox. Anything unforeseen ends the process, not in an outcome."""
     task = Task(**orjson.loads(sys.stdin.buffer.read()))
-    missing = enter_sandbox(task.memory_bytes, task.cpu_seconds)
+    # Imported before the files are out of reach, and only what the type needs: text needs none of
+    # the 80 MB library.
+    module = import_module(_READERS[MediaType(task.media_type)])
+    read: Callable[[Task], Reading] = module.read
+    missing = enter_sandbox(
+        task.memory_bytes,
+        task.cpu_seconds,
+        readable=[Path(task.path), *map(Path, (*_list_code(), *_FONTS, *_list_tessdata()))],
+        writable=[Path(tempfile.gettempdir())],
+    )
     sys.stderr.writelines(f"sandbox: {line}\n" for line in missing)
-    sys.stdout.buffer.write(orjson.dumps(_attempt(task)))
+    sys.stdout.buffer.write(orjson.dumps(_attempt(read, task)))
 
 
-def _attempt(task: Task) -> Outcome:
+def _list_code() -> list[str]:
+    """Folders of code that is imported only when it is needed, such as that of an encoding."""
+    packages = [
+        path for name in _PACKAGES if name in sys.modules for path in sys.modules[name].__path__
+    ]
+    return [sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), *packages]
+
+
+def _list_tessdata() -> list[str]:
+    return [folder] if (folder := os.environ.get("TESSDATA_PREFIX")) else []
+
+
+def _attempt(read: Callable[[Task], Reading], task: Task) -> Outcome:
     try:
-        # Imported late: text needs none of the 80 MB library, and what does runs in the sandbox.
-        module = import_module(_READERS[MediaType(task.media_type)])
-        read: Callable[[Task], Reading] = module.read
         return Outcome(reading=read(task))
     except DocumentError as error:
         return Outcome(refusal=Refusal(error.code, error.detail))

@@ -18,12 +18,23 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _SAMPLE_BYTES = 1 << 20
+_UNUSED_PART = 12
 _MOSTLY = 0.4
 _ALMOST_NEVER = 0.02
 _MAX_CONTROL_SHARE = 0.01
 _STRAY_CONTROLS = 4
 _AS_PLAUSIBLE = 0.01
 _WESTERN = "cp1252"
+# What browsers read (WHATWG, Encoding Standard, section 4.2), under Python's names.
+_DECLARABLE = frozenset(
+    [
+        *(f"iso8859-{part}" for part in range(1, 17) if part != _UNUSED_PART),
+        *(f"cp125{page}" for page in range(9)),
+        *("ascii", "big5", "big5hkscs", "cp866", "cp874", "cp932", "cp949", "euc_jp", "euc_kr"),
+        *("gb18030", "gb2312", "gbk", "iso2022_jp", "koi8-r", "koi8-u", "mac-cyrillic"),
+        *("mac-roman", "shift_jis", "tis-620", "utf-8"),
+    ]
+)
 _FEW_FOREIGN_BYTES = 0.2
 _FIRST_FOREIGN_BYTE = 0x80
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f\ufffe\uffff]")
@@ -92,14 +103,12 @@ def _guess_narrow(data: bytes) -> str:
 
 
 def _is_known(encoding: str) -> bool:
+    # Python also has codecs that are no encodings, and breaks off in them.
     # A declaration that can be read byte by byte is proof that it is not UTF-16 or UTF-32.
-    if encoding.lower().startswith(("utf-16", "utf-32")):
-        return False
     try:
-        b"".decode(encoding)
+        return codecs.lookup(encoding).name in _DECLARABLE
     except (LookupError, ValueError):
         return False
-    return True
 
 
 def _refuse_binary(text: str) -> str:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
-import shutil
+import re
 import signal
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
-import structlog
 from pydantic import TypeAdapter, ValidationError
 
 from groundwell.adapters.parser.kreuzberg.reading import Outcome, Reading, Task
+from groundwell.adapters.parser.kreuzberg.scratch import bounded, folder_of_child
 from groundwell.adapters.parser.kreuzberg.tesseract import Tesseract
 from groundwell.domain.documents import ParsedDocument
 from groundwell.domain.errors import DocumentError
@@ -28,8 +28,7 @@ _BYTES_PER_CHARACTER = 4
 _MAX_SPAN_BYTES = 64 << 20
 _MAX_LISTED_PAGES = 20
 _PIECE_BYTES = 1 << 18
-# -I keeps PYTHON* variables and the working folder out; the parent's own import path goes in, so
-# that the child finds the same packages however they were installed.
+# -I keeps out PYTHON* variables and the working folder; the child gets the parent's import path.
 _PROGRAM = (
     "import sys; sys.path[:] = sys.argv[1:]; "
     "from groundwell.adapters.parser.kreuzberg.child import main; main()"
@@ -45,8 +44,10 @@ _HOW_TO_GET_OCR = (
     "install Tesseract (apt install tesseract-ocr, or brew install tesseract) and ingest the "
     "file again"
 )
+# All else that the child says may quote the file.
+_SANDBOX = re.compile(rb"^sandbox: ([ -~]{1,200})$", re.MULTILINE)
 _outcome = TypeAdapter(Outcome)
-_log = structlog.get_logger(__name__)
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ class ParserLimits:
     cpu_seconds: int = 60
     wall_seconds: float = 60.0
     max_characters: int = 50_000_000
+    scratch_bytes: int = 512 << 20
     ocr_memory_bytes: int = 2 << 30
     ocr_seconds: float = 300.0
 
@@ -64,7 +66,7 @@ class ParserLimits:
 class KreuzbergParser:
     """Parses with kreuzberg inside a sandboxed child; scanned pages with Tesseract if given.
 
-    `command` starts the child and reads a task from its standard input.
+    `command` starts the child and reads a task from standard input. Children write in `scratch`.
     """
 
     def __init__(
@@ -72,16 +74,16 @@ class KreuzbergParser:
         limits: ParserLimits = ParserLimits(),
         tesseract: Tesseract | None = None,
         command: Sequence[str] | None = None,
+        scratch: Path | None = None,
     ) -> None:
         self._limits = limits
         self._tesseract = tesseract
+        self._scratch = scratch
+        self._has_reported_gaps = False
         self._command = command or (sys.executable, "-I", "-c", _PROGRAM, *_import_path())
 
     async def parse(self, path: Path, filename: str, media_type: str) -> ParsedDocument:
-        """Parse the file at `path`. Cancelling kills the child.
-
-        Errors: DocumentError with one of the codes listed there.
-        """
+        """Parse the file at `path`. Cancelling kills the child. Raises DocumentError."""
         reading = await self._read(path, media_type, self._limits.wall_seconds, None)
         warnings = list(reading.warnings)
         if reading.unread_pages and self._tesseract is not None:
@@ -126,11 +128,8 @@ class KreuzbergParser:
             # The rest of the time is for the page that is being read and for the way back.
             ocr_seconds=0.8 * seconds,
         )
-        folder = await asyncio.to_thread(tempfile.mkdtemp, prefix="groundwell-parse-")
-        try:
+        async with folder_of_child(self._scratch) as folder:
             answer = await self._run_child(task, seconds, folder, tesseract)
-        finally:
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         return await asyncio.to_thread(_check, answer)
 
     async def _run_child(
@@ -146,19 +145,26 @@ class KreuzbergParser:
             start_new_session=True,
         )
         max_bytes = _BYTES_PER_CHARACTER * task.max_characters + _MAX_SPAN_BYTES
-        try:
-            async with asyncio.timeout(seconds):
-                answer, complaint = await _talk(process, orjson.dumps(task), max_bytes)
-                status = await process.wait()
-        except TimeoutError as error:
-            raise _timeout(seconds) from error
-        finally:
-            await _kill(process)
-        if status != 0:
-            raise _explain_death(status, complaint, task.cpu_seconds)
-        if complaint.startswith(b"sandbox:"):
-            _log.warning("parser_sandbox_incomplete", missing=complaint.decode("utf-8", "replace"))
+        async with bounded(process, folder, self._limits.scratch_bytes):
+            try:
+                async with asyncio.timeout(seconds):
+                    answer, complaint = await _talk(process, orjson.dumps(task), max_bytes)
+                    status = await process.wait()
+            except TimeoutError as error:
+                raise _timeout(seconds) from error
+            finally:
+                await _kill(process)
+            if status != 0:
+                raise _explain_death(status, complaint, task.cpu_seconds)
+        self._report_gaps(complaint)
         return answer
+
+    def _report_gaps(self, complaint: bytes) -> None:
+        """Log once what the sandbox lacks on this system: it is the same for every document."""
+        missing = _SANDBOX.findall(complaint)
+        if missing and not self._has_reported_gaps:
+            self._has_reported_gaps = True
+            _log.warning("the parser's sandbox lacks %s", b", ".join(missing).decode())
 
 
 async def _talk(
@@ -251,9 +257,8 @@ def _explain_death(status: int, complaint: bytes, cpu_seconds: int) -> DocumentE
             "Reading the file takes more memory than a document may use. Split it.",
             code="document_bomb",
         )
-    _log.warning(
-        "parser_child_died", status=status, complaint=complaint[-2000:].decode("utf-8", "replace")
-    )
+    # What it complained of is not told: it may quote the file.
+    _log.warning("the parser died with status %d and %d bytes of complaint", status, len(complaint))
     return _crash()
 
 

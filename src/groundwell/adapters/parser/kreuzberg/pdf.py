@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,11 +23,16 @@ from groundwell.adapters.parser.kreuzberg.right_to_left import (
     restore_reading_order,
 )
 
-_BROKEN_WORD = re.compile(r"([^\W\d_]{2,})[-\u2010]\n([^\W\d_]{2,})")
+# Begins at the beginning of a word and gives nothing back: each letter is looked at once.
+_BROKEN_WORD = re.compile(r"(?<![^\W\d_])([^\W\d_]{2,}+)[-\u2010]\n([^\W\d_]{2,}+)")
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _WORDS_TO_FIND = 6
 _MAX_HEADING_CHARACTERS = 120
 _MAX_HEADING_LINES = 2
+# The end is looked for in so much of the file: what was added to it may be large.
+_END_BYTES = 1 << 20
+_OBJECT = re.compile(rb"\b\d+ \d+ obj\b")
+_NO_END = "The end of the file is missing or damaged. What was written last may be lost."
 
 Cut = tuple[int, int, int | None]
 """Start and end of a block in its page; the heading level, None for a paragraph."""
@@ -50,7 +56,23 @@ def read(task: Task) -> Reading:
     canonical = CanonicalText(task.max_characters)
     for page, text in sorted(texts.items()):
         _add_page(canonical, page, text, nodes.get(page, ()), backwards, vocabulary)
-    return canonical.finish(result.metadata.get("title"), unread_pages=tuple(unread))
+    warnings = () if has_end(path) else (_NO_END,)
+    title = result.metadata.get("title")
+    return canonical.finish(title, unread_pages=tuple(unread), warnings=warnings)
+
+
+def has_end(path: Path) -> bool:
+    """Whether the file ends as ISO 32000-2, 7.5.5 wants it, and no object follows the end.
+
+    PDFium finds its way without: through a file that was cut off, or whose last changes were, it
+    reads what is there and says nothing. What is no part of a PDF may follow.
+    """
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(size - _END_BYTES, 0))
+        tail = file.read()
+    _, mark, rest = tail.rpartition(b"%%EOF")
+    return bool(mark) and _OBJECT.search(rest) is None
 
 
 def _add_page(

@@ -6,9 +6,15 @@ import csv
 import io
 import re
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
-from groundwell.adapters.parser.kreuzberg.canonical import CanonicalText, choose_title, clean
+from groundwell.adapters.parser.kreuzberg.canonical import (
+    MAX_HEADINGS,
+    CanonicalText,
+    choose_title,
+    clean,
+)
 from groundwell.adapters.parser.kreuzberg.encoding import decode
 from groundwell.adapters.parser.kreuzberg.reading import Reading, Task
 from groundwell.adapters.parser.kreuzberg.tables import write_records
@@ -21,7 +27,7 @@ _SAMPLE_LINES = 20
 _MAX_FIELD_CHARACTERS = 10_000_000
 
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
-_ATX_HEADING = re.compile(r" {0,3}(#{1,6})[ \t]+(?P<text>.*?)(?:[ \t]+#+)?[ \t]*$")
+_ATX_HEADING = re.compile(r" {0,3}(#{1,6})[ \t]+(?=[^ \t])")
 _UNDERLINE = re.compile(r" {0,3}(=+|-{2,})[ \t]*$")
 _NOT_A_PARAGRAPH = re.compile(r" {0,3}([-*+>#|]|\d+[.)])\s| {4}|\t|\s*$")
 _FRONT_MATTER_TITLE = re.compile(r"^title:[ \t]*(.+)$", re.MULTILINE)
@@ -43,7 +49,7 @@ def read(task: Task) -> Reading:
         canonical = CanonicalText(task.max_characters)
         canonical.add(text)
         return canonical.finish()
-    headings = tuple(find_headings(text))
+    headings = tuple(islice(find_headings(text), MAX_HEADINGS))
     return Reading(text, headings=headings, title=_find_title(text, headings))
 
 
@@ -51,10 +57,9 @@ def find_headings(text: str) -> Iterator[HeadingSpan]:
     """Yield the headings of Markdown; each span begins with the marks, if it has any."""
     previous = ""
     for start, line in _list_prose_lines(text):
-        if (heading := _ATX_HEADING.match(line)) and heading["text"]:
-            yield HeadingSpan(
-                len(heading[1]), start + heading.start(1), start + heading.end("text")
-            )
+        heading = _ATX_HEADING.match(line)
+        if heading and (end := len(_without_closing_marks(line))) > heading.end(1):
+            yield HeadingSpan(len(heading[1]), start + heading.start(1), start + end)
             previous = ""
         elif (underline := _UNDERLINE.match(line)) and not _NOT_A_PARAGRAPH.match(previous):
             first = start - 1 - len(previous.lstrip())
@@ -63,6 +68,13 @@ def find_headings(text: str) -> Iterator[HeadingSpan]:
             previous = ""
         else:
             previous = line
+
+
+def _without_closing_marks(line: str) -> str:
+    """A heading's line up to the marks that may follow it: `# Words #`."""
+    shown = line.rstrip(" \t")
+    before = shown.rstrip("#")
+    return before.rstrip(" \t") if before.endswith((" ", "\t")) else shown
 
 
 def _list_prose_lines(text: str) -> Iterator[tuple[int, str]]:

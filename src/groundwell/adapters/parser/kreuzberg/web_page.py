@@ -7,7 +7,12 @@ from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
 
-from groundwell.adapters.parser.kreuzberg.canonical import CanonicalText, clean, tidy
+from groundwell.adapters.parser.kreuzberg.canonical import (
+    MAX_TITLE_SOURCE_CHARACTERS,
+    CanonicalText,
+    clean,
+    tidy,
+)
 from groundwell.adapters.parser.kreuzberg.encoding import decode
 from groundwell.adapters.parser.kreuzberg.reading import Reading, Task
 from groundwell.adapters.parser.kreuzberg.tables import write_rows
@@ -183,7 +188,7 @@ class _PageText(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self._in_title:
-            self.title += data
+            self.title += data[: MAX_TITLE_SOURCE_CHARACTERS - len(self.title)]
         elif self._is_heard():
             self._words.append(data if self._counts["pre"] else _SPACES.sub(" ", data))
 

@@ -11,7 +11,6 @@ from threading import Event
 
 from groundwell.adapters.reranker.cross_encoder.recipe import read_recipe
 from groundwell.adapters.reranker.cross_encoder.scoring import PairTokenizer, Scorer
-from groundwell.domain.documents import TenantId
 from groundwell.domain.errors import ProviderError, UnavailableError
 from groundwell.domain.search import AnalysedQuery
 from groundwell.encoders.graph import build_classifier
@@ -51,10 +50,9 @@ class CrossEncoderReranker:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="reranker")
 
     async def rerank(
-        self, tenant: TenantId, query: AnalysedQuery, candidates: Sequence[Candidate]
+        self, query: AnalysedQuery, candidates: Sequence[Candidate]
     ) -> list[float | None]:
         """Score candidates by what the model makes of query and passage together."""
-        del tenant
         self._check_open()
         scores: list[float | None] = [None] * len(candidates)
         known = [number for number, one in enumerate(candidates) if one.text.strip()]

@@ -1,0 +1,1 @@
+"""Backup, restore, and putting database and blobs in step again."""
