@@ -7,12 +7,15 @@ apart by making a tenant of their own, which also shows that tenants do not see 
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
+import re
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -21,6 +24,7 @@ import psycopg
 import pytest
 import pytest_asyncio
 from fastapi import FastAPI
+from tests.prepared_postgres import FOLDER_VARIABLE, TEMPLATE, put_cluster
 
 from groundwell.adapters.parser.kreuzberg import parser
 from groundwell.bootstrap import open_services
@@ -30,14 +34,15 @@ from groundwell.domain.identity import Scope
 from groundwell.main import create_app
 from groundwell.services import Services
 from groundwell.settings import Settings
+from groundwell.settings.limit_table import LimitTableSettings
+from groundwell.store.api_keys import insert_key
 from groundwell.store.collections import ensure_collection
-from groundwell.store.database import Database
+from groundwell.store.database import Database, owner_options
 from groundwell.store.embedded import EmbeddedPostgres
-from groundwell.store.identity import insert_key, insert_owner
-from groundwell.store.migrate import migrate
+from groundwell.store.identity import insert_owner
 
-TEMPLATE = "groundwell_template"
 TERMINAL = ("complete", "failed")
+_ONLY_SEED = re.compile(r"\w+: seed \d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +58,54 @@ class Tenant:
 MakeTenant = Callable[..., Awaitable[Tenant]]
 
 
+def pytest_configure() -> None:
+    """Make the folder that the processes of this run share; the first of them is here first."""
+    gc.disable()
+    if FOLDER_VARIABLE not in os.environ:
+        os.environ[FOLDER_VARIABLE] = mkdtemp(prefix="groundwell-run-")
+
+
+def pytest_collection_finish() -> None:
+    """Let the collector pass over what lives as long as the process: all modules and all tests."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove it with the last process, the one that started the others."""
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ.pop(FOLDER_VARIABLE), ignore_errors=True)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show the figures that tests of failures and attacks have written, though they passed."""
+    passed = terminalreporter.getreports("passed")
+    figures = [
+        line
+        for report in passed
+        if report.when == "call" and report.nodeid.startswith(("tests/chaos/", "tests/security/"))
+        for line in report.capstdout.splitlines()
+        if line and not _ONLY_SEED.fullmatch(line)
+    ]
+    if figures:
+        terminalreporter.section("figures")
+        terminalreporter.write("\n".join(figures) + "\n")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def measured_parsing_child() -> Iterator[None]:
-    """Let coverage follow into the parsing child, which inherits no variables."""
+    """Let coverage follow into the parsing child, which inherits no variables.
+
+    The child may write below its TMPDIR only, so that this is where coverage keeps its data, and
+    where the child is at home.
+    """
     variable = "COVERAGE_PROCESS_CONFIG"
     make = parser._make_environment
-    measured = {variable: os.environ[variable]} if variable in os.environ else {}
+    measured = {}
+    if variable in os.environ:
+        folder = Path(__file__).parents[1] / ".coverage"
+        measured = {variable: os.environ[variable], "TMPDIR": str(folder), "HOME": str(folder)}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parser, "_make_environment", lambda *given: make(*given) | measured)
         yield
@@ -72,10 +119,8 @@ def postgres() -> Iterator[EmbeddedPostgres]:
     root Postgres runs as another user.
     """
     with TemporaryDirectory(prefix="groundwell-tests-", ignore_cleanup_errors=True) as folder:
+        put_cluster(Path(folder) / "data")
         server = EmbeddedPostgres.open(Path(folder) / "data")
-        with psycopg.connect(server.url, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {TEMPLATE}")
-        migrate(url_of(server, TEMPLATE))
         yield server
         server.close()
 
@@ -101,7 +146,9 @@ class fresh_database:  # noqa: N801 - reads as a statement
 
     def __enter__(self) -> str:
         with psycopg.connect(self._server.url, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {self._name} TEMPLATE {TEMPLATE}")
+            connection.execute(
+                f"CREATE DATABASE {self._name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY"
+            )
         return url_of(self._server, self._name)
 
     def __exit__(self, *_: object) -> None:
@@ -118,17 +165,31 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     await pool.close()
 
 
-@pytest_asyncio.fixture(scope="session")
-async def services(
-    postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Services]:
-    """The services of the shared app, with a worker that ingests."""
+@pytest.fixture(scope="session")
+def services_url(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """The database of the shared app."""
     with fresh_database(postgres) as url:
-        settings = Settings(
-            data_dir=tmp_path_factory.mktemp("data"), database_url=url, load_samples=False
-        )
-        async with running_services(settings) as opened:
-            yield opened
+        yield url
+
+
+@pytest.fixture(scope="session")
+def services_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of the shared app."""
+    return tmp_path_factory.mktemp("data")
+
+
+@pytest_asyncio.fixture(scope="session")
+async def services(services_url: str, services_folder: Path) -> AsyncIterator[Services]:
+    """The services of the shared app, with a worker that ingests."""
+    settings = Settings(
+        data_dir=services_folder,
+        database_url=services_url,
+        load_samples=False,
+        # All tests come from one address, and many show wrong credentials.
+        limits=LimitTableSettings(failed_authentications=None),
+    )
+    async with running_services(settings) as opened:
+        yield opened
 
 
 @asynccontextmanager
@@ -185,6 +246,15 @@ async def make_tenant(app: FastAPI, services: Services) -> AsyncIterator[MakeTen
 async def tenant(make_tenant: MakeTenant) -> Tenant:
     """A tenant of the test's own, with all scopes."""
     return await make_tenant()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def operator(make_tenant: MakeTenant, services_url: str) -> Tenant:
+    """The tenant that the installation began with."""
+    first = await make_tenant()
+    with psycopg.connect(services_url, options=owner_options()) as owner:
+        owner.execute("UPDATE tenants SET created_at = '2000-01-01' WHERE id = %s", (first.id,))
+    return first
 
 
 async def upload(tenant: Tenant, name: str, content: bytes, **fields: str) -> httpx.Response:

@@ -39,6 +39,7 @@ def operations(app: FastAPI) -> Iterator[Operation]:
 # The least body with which an operation that takes one does its work.
 BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/search": {"json": {"query": "anything"}},
+    "POST /api/v1/context": {"json": {"query": "anything"}},
     "POST /api/v1/embeddings/generate": {
         "json": {"text": "anything", "user_id": "ann", "content_type": "goal"}
     },
@@ -49,13 +50,22 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /api/v1/rag/query": {"json": {"query": "anything", "user_id": "ann"}},
     "POST /api/v1/ask": {"json": {"query": "anything"}},
     "POST /query": {"json": {"query": "anything", "stream": False}},
+    "POST /api/chat/generate-questions": {"json": {}},
+    "POST /api/v1/questions/generate": {"json": {}},
+    "POST /api/v1/questions/review": {
+        "json": {"question_id": "0123456789abcdef", "rating": "good"}
+    },
     "POST /api/v1/documents": {"files": {"file": ("a.txt", b"Some text.")}},
     "POST /documents": {"files": {"file": ("a.txt", b"Some text.")}},
     "POST /api/v1/documents/batch": {"json": [{"text": "Some text."}]},
     "POST /documents/batch": {"json": [{"text": "Some text."}]},
+    "POST /api/v1/uploads": {"json": {"filename": "a.txt", "file_size": 10}},
+    "PUT /api/v1/uploads/{upload_id}/content": {"content": b"Some text."},
+    "POST /api/v1/uploads/{upload_id}/signal": {"json": {"event": "DocumentUploaded"}},
     "POST /api/v1/conversations": {"json": {}},
     "POST /conversations": {"json": {}},
     "POST /api/v1/collections": {"json": {"name": "fresh"}},
+    "PUT /api/v1/collections/{name}/synonyms": {"json": {"entries": {"anything": ["whatever"]}}},
     "POST /api/v1/evals/sets": {
         "json": {
             "name": "fresh",
@@ -63,6 +73,15 @@ BODIES: dict[str, dict[str, Any]] = {
         }
     },
     "POST /api/v1/evals/runs": {"json": {"set": "fresh"}},
+    "PATCH /api/v1/documents/{document_id}": {
+        "json": {"visibility": "shared", "shared_with": {"roles": ["member"]}}
+    },
+    "PATCH /documents/{document_id}": {
+        "json": {"visibility": "shared", "shared_with": {"roles": ["member"]}}
+    },
+    "POST /api/v1/users": {"json": {"name": "Ann"}},
+    "PATCH /api/v1/users/{user_id}": {"json": {"tier": "premium"}},
+    "POST /api/v1/keys": {"json": {"name": "notebook", "scopes": ["read"]}},
 }
 
 

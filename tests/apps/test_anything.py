@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.apps.operations import Operation, operations
+from tests.apps.problems import problem_type_of
 from tests.conftest import MakeTenant, Tenant
 
 NASTY = [
@@ -60,8 +61,9 @@ async def fuzzer(make_tenant: MakeTenant) -> Tenant:
 def values_for(schema: dict[str, Any], schemas: dict[str, Any]) -> st.SearchStrategy[Any]:
     """Mostly values of the schema's kind, so that they come past the first check."""
     if "$ref" in schema:
-        return values_for(schemas[schema["$ref"].rpartition("/")[2]], schemas)
-    if "anyOf" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        return FILTERS if name == "Filter" else values_for(schemas[name], schemas)
+    if "anyOf" in schema and "properties" not in schema:
         return st.one_of([values_for(option, schemas) for option in schema["anyOf"]])
     if "enum" in schema:
         return st.sampled_from(schema["enum"])
@@ -78,7 +80,8 @@ def values_for(schema: dict[str, Any], schemas: dict[str, Any]) -> st.SearchStra
 
 
 def simple_values(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
-    if "pattern" in schema:
+    # Where only NUL is refused, the texts of this module say more than what the pattern allows.
+    if "pattern" in schema and not schema["pattern"].startswith(r"^[^\u0000"):
         return st.from_regex(schema["pattern"])
     if schema.get("format") == "uuid":
         return st.uuids().map(str)
@@ -120,6 +123,8 @@ def make_request(
 
 
 @pytest.mark.slow
+# The server runs in this process: its retries may draw a number while Hypothesis chooses one.
+@pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 async def test_no_request_is_answered_by_a_500(app: FastAPI, fuzzer: Tenant) -> None:
     schemas = app.openapi()["components"]["schemas"]
     known = list(operations(app))
@@ -140,9 +145,11 @@ async def test_no_request_is_answered_by_a_500(app: FastAPI, fuzzer: Tenant) -> 
         response = sending.result(timeout=30)
         seen[response.status_code // 100] += 1
         assert response.status_code < 500, response.text
-        assert b'"internal_error"' not in response.content, response.text
+        # The metrics may name the errors of other tests.
+        is_metrics = request["url"] == "/metrics"
+        assert is_metrics or b'"internal_error"' not in response.content, response.text
         if response.status_code >= 400:
-            assert response.headers["content-type"] == "application/problem+json"
+            assert response.headers["content-type"] == problem_type_of(response.url.path)
 
     await asyncio.to_thread(ask_anything)
     assert min(seen[2], seen[4]) > 30, "the made-up requests are too good or too bad"

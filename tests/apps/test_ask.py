@@ -178,15 +178,23 @@ async def test_a_question_is_kept_when_its_answer_fails_and_told_to_the_model_on
         listed = (await asker.http.get("/conversations")).json()["conversations"]
         address = f"/conversations/{listed[0]['id']}"
         messages = (await asker.http.get(address)).json()["messages"]
-        assert [(m["role"], m["content"]) for m in messages] == [("user", QUESTION)]
+        told = "Spring tides occur at new"
+        assert [(m["role"], m["content"]) for m in messages] == [
+            ("user", QUESTION),
+            ("assistant", told),
+        ]
+        assert messages[1]["metadata"]["state"] == "incomplete"
 
         again = {"query": "And which tides occur at new moon?", "conversation_id": listed[0]["id"]}
         answer = (await asker.http.post("/api/v1/ask", json=again)).json()
         assert answer["mode"] == "generated"
         messages = (await asker.http.get(address)).json()["messages"]
-        assert [message["role"] for message in messages] == ["user", "user", "assistant"]
-        told = model.prompts[1][-1].content
-        assert (told.count(QUESTION), told.count(again["query"])) == (1, 1)
+        assert [m["role"] for m in messages] == ["user", "assistant", "user", "assistant"]
+        assert "state" not in messages[3]["metadata"]
+        shown = "".join(message.content for message in model.prompts[1])
+        assert (shown.count(QUESTION), shown.count(again["query"])) == (1, 1)
+        # Half an answer was never checked.
+        assert f"assistant: {told}" not in shown
 
 
 async def test_a_stream_says_that_the_whole_answer_is_not_what_was_told_before(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx
 import orjson
 import pytest
+from tests.apps.problems import problem_in
 from tests.conftest import Tenant, finished
 
 from groundwell.services import Services
@@ -129,3 +130,24 @@ async def test_a_batch_of_many_texts_is_indexed_completely(tenant: Tenant) -> No
     await send(tenant, [{"id": f"m{n}", "text": f"Mountain {n} is high."} for n in range(100)])
     for n in (0, 31, 32, 99):
         assert (await finished(tenant, f"m{n}"))["status"] == "complete"
+
+
+@pytest.mark.parametrize(
+    ("body", "media_type", "status", "code"),
+    [
+        (b"[" + b"[]," * 1_100_000 + b"[]]", "application/json", 400, "invalid_json"),
+        (b"[" + b"{}," * 400_000 + b"{}]", "application/json", 422, "validation_failed"),
+        (b"1\n" * 200_000, "application/x-ndjson", 422, "batch_too_large"),
+        (b"\n" * (20 << 20), "application/x-ndjson", 422, "batch_too_large"),
+    ],
+    ids=["lists", "mistakes", "lines", "blank lines"],
+)
+async def test_what_is_small_on_the_wire_is_not_large_in_memory(
+    tenant: Tenant, body: bytes, media_type: str, status: int, code: str
+) -> None:
+    answer = await tenant.http.post(
+        "/api/v1/documents/batch", content=body, headers={"Content-Type": media_type}
+    )
+    problem = problem_in(answer, status)
+    assert problem["code"] == code
+    assert len(answer.content) < 1000

@@ -17,6 +17,7 @@ from groundwell.apps.library.uploads import accept_batch
 from groundwell.bootstrap import open_services
 from groundwell.domain.documents import DEFAULT_COLLECTION, DocumentStatus, TenantId
 from groundwell.domain.errors import StartupError
+from groundwell.domain.identity import Principal, Role, Scope, Tier
 from groundwell.domain.search import SearchRequest, SearchResponse
 from groundwell.settings import Settings
 from groundwell.store.documents import count_documents
@@ -41,9 +42,10 @@ async def base(
         )
         async with running_services(settings) as services:
             async with services.database.transaction(TENANT) as connection:
-                await insert_owner(connection, TENANT, "test")
+                user = await insert_owner(connection, TENANT, "test")
             batch = [BatchDocument(text=text) for text in TEXTS]
-            await accept_batch(services, TENANT, DEFAULT_COLLECTION, batch)
+            owner = Principal(TENANT, user, frozenset(Scope), Role.OWNER, Tier.PREMIUM)
+            await accept_batch(services, owner, DEFAULT_COLLECTION, batch)
             async with asyncio.timeout(30):
                 complete = 0
                 while complete < len(TEXTS):

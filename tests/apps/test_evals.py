@@ -13,6 +13,8 @@ from groundwell.apps.evals.schemas import ConfigIn
 from groundwell.apps.search.schemas import SearchIn
 from groundwell.domain.evaluation import FIXED_OPTIONS, MEASURES
 from groundwell.domain.identity import Scope
+from groundwell.services import Services
+from groundwell.store.eval_runs import insert_run
 
 DOCUMENTS = [
     {"id": "arch", "title": "Arch bridges", "text": "An arch bridge carries load as thrust."},
@@ -91,6 +93,20 @@ async def test_results_come_in_pages_and_the_worst_first_if_wanted(judged: Tenan
     assert worst["results"][0]["query"] == "how to brew tea"
 
 
+async def test_a_tenant_has_no_more_than_twenty_unfinished_runs(
+    judged: Tenant, services: Services
+) -> None:
+    async with services.database.transaction(judged.id) as connection:
+        cursor = await connection.execute("SELECT id FROM eval_sets")
+        ((found,),) = await cursor.fetchall()
+        for _ in range(20):
+            await insert_run(connection, judged.id, found, {}, None)
+    refused = await judged.http.post("/api/v1/evals/runs", json={"set": "basics"})
+    assert refused.status_code == 429
+    assert refused.json()["quota"] == {"name": "evaluations", "limit": 20, "used": 20}
+    assert "Wait until some are finished." in refused.json()["detail"]
+
+
 async def test_a_run_is_compared_with_another_one(judged: Tenant) -> None:
     first = await finished(judged, (await start(judged))["id"])
     config = {"search_type": "keyword", "rerank": False, "filter": {"document_id": "bread"}}
@@ -130,6 +146,27 @@ async def test_a_run_whose_collection_is_gone_fails_and_says_why(tenant: Tenant)
         "code": "evaluation_failed",
         "message": "There is no collection 'passing'.",
     }
+
+
+async def test_a_set_is_read_back_in_pages_and_can_be_stored_again(
+    tenant: Tenant, make_tenant: MakeTenant
+) -> None:
+    stored = await make_set(tenant)
+    path = f"/api/v1/evals/sets/{stored['id']}"
+    first = (await tenant.http.get(path, params={"limit": 2})).json()
+    rest = (await tenant.http.get(path, params={"limit": 2, "offset": 2})).json()
+    assert {name: first[name] for name in stored} == stored
+    judged = first["judged"] + rest["judged"]
+    assert [len(first["judged"]), len(rest["judged"])] == [2, 1]
+    assert [entry["query"] for entry in judged] == [entry["query"] for entry in JUDGEMENTS]
+    assert judged[0]["relevant"] == [{"document_id": "bread", "grade": 2}]
+    grades = {item["document_id"]: item["grade"] for item in judged[2]["relevant"]}
+    assert grades == {"tea": 1, "lost": 1}
+    again = await make_set(tenant, "again", judgements=judged)
+    assert (again["queries"], again["judgements"]) == (3, 4)
+    stranger = await make_tenant()
+    refused = await stranger.http.get(path)
+    assert (refused.status_code, refused.json()["code"]) == (404, "eval_set_not_found")
 
 
 async def test_deleting_a_set_removes_its_runs(judged: Tenant) -> None:
@@ -195,6 +232,12 @@ async def test_a_name_is_taken_once(judged: Tenant, make_tenant: MakeTenant) -> 
         ({"set": "basics", "config": {"limit": 5}}, 422, "validation_failed"),
         ({"set": "basics", "config": {"filter": {"$what": 1}}}, 422, "invalid_filter"),
         ({"set": "basics", "config": {"threshold": 2}}, 422, "validation_failed"),
+        (
+            {"set": "basics", "config": {"dense_weight": 0, "keyword_weight": 0}},
+            422,
+            "invalid_weights",
+        ),
+        ({"set": "basics", "config": {"category": "news"}}, 422, "invalid_weights"),
     ],
 )
 async def test_bad_runs_are_refused(
@@ -203,6 +246,7 @@ async def test_bad_runs_are_refused(
     await make_set(tenant)
     response = await tenant.http.post("/api/v1/evals/runs", json=body)
     assert (response.status_code, response.json()["code"]) == (status, code)
+    assert (await tenant.http.get("/api/v1/evals/runs")).json() == {"runs": []}
 
 
 async def test_large_sets_of_judgements_are_taken(tenant: Tenant) -> None:

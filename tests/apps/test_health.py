@@ -24,4 +24,11 @@ async def test_a_working_server_is_alive_and_ready(tenant: Tenant) -> None:
     assert (await tenant.http.get("/health/live")).json() == {"status": "alive"}
     ready = await tenant.http.get("/health/ready")
     assert ready.status_code == 200
-    assert ready.json() == {"status": "ready", "database": "connected", "blobs": "connected"}
+    assert ready.json() == {
+        "status": "ready",
+        "database": "connected",
+        "migrations": "current",
+        "disk": "enough",
+        "blobs": "connected",
+        "degraded": [],
+    }

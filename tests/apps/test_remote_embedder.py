@@ -18,6 +18,7 @@ from tests.conftest import fresh_database, running_services
 from groundwell.apps.library.schemas import BatchDocument
 from groundwell.apps.library.uploads import accept_batch
 from groundwell.domain.documents import DEFAULT_COLLECTION, DocumentStatus, TenantId
+from groundwell.domain.identity import Principal, Role, Scope, Tier
 from groundwell.domain.search import SearchRequest
 from groundwell.settings import Settings
 from groundwell.store.documents import count_documents
@@ -76,10 +77,11 @@ async def test_documents_are_ingested_and_found_without_token_vectors(
             async with running_services(settings) as services:
                 tenant = TenantId(uuid4())
                 async with services.database.transaction(tenant) as connection:
-                    await insert_owner(connection, tenant, "test")
+                    user = await insert_owner(connection, tenant, "test")
                 texts = ["Herons eat fish.", "Bread rises with yeast."]
                 batch = [BatchDocument(text=text) for text in texts]
-                await accept_batch(services, tenant, DEFAULT_COLLECTION, batch)
+                owner = Principal(tenant, user, frozenset(Scope), Role.OWNER, Tier.PREMIUM)
+                await accept_batch(services, owner, DEFAULT_COLLECTION, batch)
                 async with asyncio.timeout(30):
                     complete = 0
                     while complete < len(texts):

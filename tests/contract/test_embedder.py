@@ -115,6 +115,14 @@ async def test_token_vectors_and_spans_belong_together(embedder: Embedder):
     assert words == ["red", "fox", ",", "green", "fox"]
 
 
+@pytest.mark.parametrize("texts", [[], ["red fox, green"], ODD_TEXTS], ids=["none", "one", "odd"])
+async def test_spans_of_passages_are_known_without_embedding_them(
+    embedder: Embedder, texts: list[str]
+):
+    encodings = await embedder.embed_documents(texts)
+    assert await embedder.document_spans(texts) == [encoding.token_spans for encoding in encodings]
+
+
 async def test_long_text_is_cut_to_the_limit(embedder: Embedder):
     encoding = (await embedder.embed_documents(["red fox " * 500]))[0]
     assert len(encoding.token_vectors) <= embedder.max_tokens

@@ -17,9 +17,9 @@ from groundwell.adapters.reranker.cross_encoder import CrossEncoderReranker
 from groundwell.adapters.reranker.http import HttpReranker
 from groundwell.adapters.reranker.late_interaction import LateInteractionReranker
 from groundwell.domain.chunks import ChunkId
-from groundwell.domain.documents import TenantId
 from groundwell.domain.search import AnalysedQuery
 from groundwell.ports.reranker import Candidate, Reranker
+from groundwell.store.chunk_vectors import ChunkVectors
 from groundwell.store.database import Database
 
 TEXTS = {"a": "steel cables hold the bridge", "b": "bread rises slowly", "c": "the bridge is red"}
@@ -32,7 +32,7 @@ async def shelf(database: Database, database_url: str) -> Shelf:
     return shelf
 
 
-@pytest.fixture(params=["late_interaction", "with memory", "cross_encoder", "http"])
+@pytest.fixture(params=["late_interaction", "cross_encoder", "http"])
 async def reranker(
     request: pytest.FixtureRequest, shelf: Shelf, tmp_path: Path
 ) -> AsyncIterator[Reranker]:
@@ -47,9 +47,8 @@ async def reranker(
                 remote = HttpReranker(base_url=base_url, api_key="key", model="words")
                 yield remote
                 await remote.close()
-        case kind:
-            memory_bytes = 1 << 20 if kind == "with memory" else 0
-            yield LateInteractionReranker(shelf.database, shelf.space, memory_bytes=memory_bytes)
+        case _:
+            yield LateInteractionReranker(shelf.space.centre)
 
 
 @pytest.fixture
@@ -66,17 +65,20 @@ async def candidates(shelf: Shelf) -> dict[str, Candidate]:
         cursor = await connection.execute(
             "SELECT d.id, c.id, c.text FROM chunks c JOIN documents d ON d.uid = c.document_uid"
         )
-        return {
-            key: Candidate(ChunkId(str(chunk)), text)
-            for key, chunk, text in await cursor.fetchall()
-        }
+        rows = await cursor.fetchall()
+    chunks = [ChunkId(str(chunk)) for _, chunk, _ in rows]
+    vectors = await ChunkVectors(shelf.database, shelf.space).read(shelf.tenant, chunks)
+    return {
+        key: Candidate(chunk, text, vectors[chunk].token_bits)
+        for (key, _, text), chunk in zip(rows, chunks, strict=True)
+    }
 
 
 async def test_the_passage_that_shares_more_words_scores_higher(
-    shelf: Shelf, reranker: Reranker, candidates: dict[str, Candidate]
+    reranker: Reranker, candidates: dict[str, Candidate]
 ):
     chosen = [candidates[key] for key in "bca"]
-    bread, red, steel = await reranker.rerank(shelf.tenant, asked("steel bridge"), chosen)
+    bread, red, steel = await reranker.rerank(asked("steel bridge"), chosen)
     assert bread is not None
     assert red is not None
     assert steel is not None
@@ -84,45 +86,36 @@ async def test_the_passage_that_shares_more_words_scores_higher(
 
 
 async def test_scores_come_in_the_order_of_the_candidates(
-    shelf: Shelf, reranker: Reranker, candidates: dict[str, Candidate]
+    reranker: Reranker, candidates: dict[str, Candidate]
 ):
     chosen = [candidates[key] for key in "abc"]
-    scores = await reranker.rerank(shelf.tenant, asked("red bridge"), chosen)
-    backwards = await reranker.rerank(shelf.tenant, asked("red bridge"), chosen[::-1])
+    scores = await reranker.rerank(asked("red bridge"), chosen)
+    backwards = await reranker.rerank(asked("red bridge"), chosen[::-1])
     assert scores == pytest.approx(backwards[::-1])
 
 
-async def test_no_candidates_are_no_work(shelf: Shelf, reranker: Reranker):
-    assert await reranker.rerank(shelf.tenant, asked("bridge"), []) == []
+async def test_no_candidates_are_no_work(reranker: Reranker):
+    assert await reranker.rerank(asked("bridge"), []) == []
 
 
 async def test_a_candidate_that_is_gone_has_no_score(
-    shelf: Shelf, reranker: Reranker, candidates: dict[str, Candidate]
+    reranker: Reranker, candidates: dict[str, Candidate]
 ):
-    chosen = [Candidate(ChunkId(str(uuid4())), ""), candidates["a"]]
-    gone, there = await reranker.rerank(shelf.tenant, asked("bridge"), chosen)
+    chosen = [Candidate(ChunkId(str(uuid4()))), candidates["a"]]
+    gone, there = await reranker.rerank(asked("bridge"), chosen)
     assert gone is None
     assert there is not None
 
 
-async def test_a_foreign_candidate_has_no_score(
-    shelf: Shelf, from_store: Reranker, candidates: dict[str, Candidate]
-):
-    # Even where the owner's own search has just brought it into memory.
-    assert await from_store.rerank(shelf.tenant, asked("bridge"), [candidates["a"]]) != [None]
-    scores = await from_store.rerank(TenantId(uuid4()), asked("bridge"), [candidates["a"]])
-    assert scores == [None]
-
-
 async def test_a_query_without_token_vectors_scores_nothing(
-    shelf: Shelf, from_store: Reranker, candidates: dict[str, Candidate]
+    from_store: Reranker, candidates: dict[str, Candidate]
 ):
     query = asked("bridge")
     assert query.encoding is not None
     nothing = np.empty((0, DIMENSION), dtype=np.float32)
     bare = replace(query.encoding, token_vectors=nothing, token_spans=())
     for blind in (AnalysedQuery("bridge", (), None), replace(query, encoding=bare)):
-        assert await from_store.rerank(shelf.tenant, blind, [candidates["a"]]) == [None]
+        assert await from_store.rerank(blind, [candidates["a"]]) == [None]
 
 
 async def test_a_reranker_of_text_needs_nothing_but_text(reranker: Reranker):
@@ -130,19 +123,7 @@ async def test_a_reranker_of_text_needs_nothing_but_text(reranker: Reranker):
         pytest.skip("reads what was stored")
     query = AnalysedQuery("steel bridge", (), None)
     strangers = [Candidate(ChunkId(str(uuid4())), TEXTS[key]) for key in "ab"]
-    steel, bread = await reranker.rerank(TenantId(uuid4()), query, strangers)
+    steel, bread = await reranker.rerank(query, strangers)
     assert steel is not None
     assert bread is not None
     assert steel > bread
-
-
-@pytest.mark.parametrize("memory_bytes", [1, 100, 1 << 20])
-async def test_memory_of_any_size_changes_no_score(
-    shelf: Shelf, candidates: dict[str, Candidate], memory_bytes: int
-):
-    fresh = LateInteractionReranker(shelf.database, shelf.space)
-    remembering = LateInteractionReranker(shelf.database, shelf.space, memory_bytes=memory_bytes)
-    for keys in ("ab", "bc", "abc", "ca"):
-        chosen = [candidates[key] for key in keys]
-        expected = await fresh.rerank(shelf.tenant, asked("red bridge"), chosen)
-        assert await remembering.rerank(shelf.tenant, asked("red bridge"), chosen) == expected

@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from psycopg.types.json import Jsonb
 
-from groundwell.adapters.search_index.postgres.jsonpath import to_jsonpath
 from groundwell.domain.documents import JsonValue
 from groundwell.domain.filters import (
     And,
@@ -26,6 +25,7 @@ from groundwell.domain.filters import (
     parse_filter,
 )
 from groundwell.store.embedded import EmbeddedPostgres
+from groundwell.store.jsonpath import to_jsonpath
 
 HOSTILE = [
     "", "a", "B", "10", 'say "hi"', "back\\slash", "it's", "$.x", "@", "' OR 1=1 --", "%s %(x)s",

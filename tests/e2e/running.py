@@ -15,6 +15,7 @@ from pathlib import Path
 
 import httpx
 import psutil
+from tests.prepared_postgres import put_cluster
 
 START_SECONDS = 60
 STOP_SECONDS = 30
@@ -94,6 +95,8 @@ def wait_until_gone(data_dir: Path, name: str = "", seconds: float = STOP_SECOND
 def start(data_dir: Path, *options: str, **variables: str) -> RunningServer:
     """Start a server on a free port and wait until it says that it is ready."""
     data_dir.mkdir(exist_ok=True)
+    if not (data_dir / "postgres").exists():
+        put_cluster(data_dir / "postgres")
     said = data_dir.with_suffix(f".{time.monotonic_ns()}.log")
     command = [sys.executable, "-m", "groundwell", "serve", "--data-dir", str(data_dir)]
     with said.open("wb") as log:

@@ -179,7 +179,12 @@ def test_search_shows_results_and_their_scores(command: Command, library: str) -
     assert result.returncode == 0
     assert result.stdout.startswith("1. ")
     assert "glaciers.md" in result.stdout
-    assert "rank_final 1" in result.stdout
+    lines = {line.split()[0]: line for line in result.stdout.splitlines() if line.strip()}
+    assert lines["ranks"].startswith("   ranks  dense 1 (")
+    assert lines["ranks"].endswith("→ final 1")
+    assert "glacier " in lines["terms"]
+    assert "glacier → glacier" in lines["words"]
+    assert "\x1b" not in result.stdout
     assert " found in " in result.stderr
 
 
@@ -221,9 +226,7 @@ def test_a_port_that_another_server_has_is_refused(command: Command, server: Run
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--key", "gw_wrong"), "This API key is not valid."),
-        (("--key", "клю\u0447"), "The API key holds characters that no key has."),
-        (("--url", "http://127.0.0.1:1"), "No server answers at http://127.0.0.1:1."),
+        (("--url", "http://127.0.0.1:1"), "There is no key for http://127.0.0.1:1, "),
         (("--url", "localhost"), "'localhost' is not an address of a server."),
         (("--url", "http://["), "'http://[' is not an address of a server."),
         (("-c", "nowhere"), "There is no collection 'nowhere'."),
@@ -235,6 +238,26 @@ def test_what_went_wrong_is_said_in_one_sentence(
     result = command("ask", "anything", *arguments)
     assert result.returncode == 1
     assert result.stdout == ""
+    assert result.stderr.startswith(f"Error: {sentence}")
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        ({"GROUNDWELL_API_KEY": "gw_wrong"}, "This API key is not valid."),
+        ({"GROUNDWELL_API_KEY": "клю\u0447"}, "The API key holds characters that no key has."),
+        (
+            {"GROUNDWELL_API_KEY": "gw_key", "GROUNDWELL_URL": "http://127.0.0.1:1"},
+            "No server answers at http://127.0.0.1:1.",
+        ),
+    ],
+)
+def test_what_is_wrong_in_the_environment_is_said_in_one_sentence(
+    command: Command, variables: dict[str, str], sentence: str
+) -> None:
+    result = command("ask", "anything", **variables)
+    assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr.startswith(f"Error: {sentence}")
     assert result.stderr.count("\n") == 1
 

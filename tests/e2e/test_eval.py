@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import signal
@@ -21,6 +22,7 @@ from tests.e2e.running import (
     running,
     wait_until_gone,
 )
+from tests.seeds import IS_LONG
 
 from groundwell.domain.evaluation import MEASURES
 
@@ -77,6 +79,7 @@ def test_a_folder_is_measured_on_a_server_of_its_own(folder: Path, tmp_path: Pat
     assert "nDCG@10" in result.stdout
     found = read(file)
     assert (found["queries"], found["documents"], found["config"]) == (3, 4, {})
+    assert found["settings"] == {"model_threads": 1}
     assert found["ingest_docs_per_s"] > 0
     assert found["ndcg@10"] == 1.0
     assert 0 < found["latency_ms"]["p50"] <= found["latency_ms"]["p95"]
@@ -103,6 +106,49 @@ def test_configurations_are_compared_and_reported(
     assert {line["p_value"] for line in read(json_file)["comparison"]["differences"]} == {1.0}
 
 
+def test_judgements_that_the_server_keeps_are_measured(
+    server: RunningServer, folder: Path, tmp_path: Path
+) -> None:
+    before = evaluate(server, str(folder), "-c", "animals", "--json", str(tmp_path / "1.json"))
+    assert before.returncode == 0, before.stderr
+    judged = [
+        {"query": text, "relevant": [{"document_id": document}, {"document_id": "a/b c"}]}
+        for _, text, document in QUESTIONS
+    ]
+    kept = {"name": "keepers", "collection": "animals", "judgements": judged}
+    with server.client() as client:
+        assert client.post("/api/v1/evals/sets", json=kept).status_code == 201
+    file = tmp_path / "2.json"
+    command = ("eval", "--set", "keepers", "--json", str(file), "--work", str(tmp_path / "work"))
+    result = groundwell(server.data_dir, *command)
+    assert result.returncode == 0, result.stderr
+    assert "keepers: 3 queries, 4 documents" in result.stdout
+    assert "not in the corpus" in result.stderr
+    found = read(file)
+    assert (found["dataset"], found["split"], found["missing_documents"]) == ("keepers", None, 1)
+    assert found["recall@5"] == 0.5
+    again = groundwell(server.data_dir, *command, "--against", str(file))
+    assert again.returncode == 0, again.stderr
+    unknown = groundwell(server.data_dir, "eval", "--set", "none")
+    assert "Those that there are: keepers." in unknown.stderr
+    both = groundwell(server.data_dir, "eval", str(folder), "--set", "keepers")
+    assert both.returncode == 2
+
+
+def test_a_file_that_cannot_be_written_costs_no_measurement(
+    server: RunningServer, folder: Path, tmp_path: Path
+) -> None:
+    refused = evaluate(server, str(folder), "-c", "untouched", "--json", str(tmp_path))
+    assert refused.returncode == 1
+    assert refused.stderr == f"Error: {tmp_path} is a folder: name a file to write.\n"
+    with server.client() as client:
+        assert client.get("/api/v1/collections/untouched").status_code == 404
+    late = evaluate(server, str(folder), "--json", "/dev/full")
+    assert late.returncode == 1
+    assert "nDCG@10" in late.stdout
+    assert late.stderr == "Error: /dev/full cannot be written: No space left on device.\n"
+
+
 def test_a_bad_option_is_refused_before_anything_is_ingested(
     server: RunningServer, folder: Path
 ) -> None:
@@ -116,16 +162,20 @@ def test_a_bad_option_is_refused_before_anything_is_ingested(
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [
-        ("queries.jsonl", "{", "queries.jsonl, line 1: not valid JSON"),
-        ("corpus.jsonl", "{", "corpus.jsonl, line 1: not valid JSON"),
-        ("qrels/test.tsv", "1 otter 1\n", "test.tsv, line 1: it needs a query's id"),
-        ("qrels/test.tsv", "", "test.tsv holds no judgement"),
+        ("queries.jsonl", b"{", "queries.jsonl, line 1: not valid JSON"),
+        ("queries.jsonl", b'{"_id": "1", "text": "\xff"}', "queries.jsonl, line 1: not valid JSON"),
+        ("corpus.jsonl", b"{", "corpus.jsonl, line 1: not valid JSON"),
+        ("corpus.jsonl", b"", "corpus.jsonl holds no document"),
+        ("corpus.jsonl", b'{"_id": "a", "text": "x"}\n' * 2, "line 2: it repeats the id of line 1"),
+        ("corpus.jsonl", b'{"_id": "a/text", "text": "x"}', "line 1: an id must not end in /text"),
+        ("qrels/test.tsv", b"1 otter 1\n", "test.tsv, line 1: it needs a query's id"),
+        ("qrels/test.tsv", b"", "test.tsv holds no judgement"),
     ],
 )
 def test_a_broken_folder_is_one_sentence_and_nothing_is_ingested(
-    server: RunningServer, folder: Path, name: str, content: str, sentence: str
+    server: RunningServer, folder: Path, name: str, content: bytes, sentence: str
 ) -> None:
-    (folder / name).write_text(content)
+    (folder / name).write_bytes(content)
     result = evaluate(server, str(folder), "-c", "untouched")
     assert result.returncode == 1
     assert sentence in result.stderr
@@ -134,21 +184,78 @@ def test_a_broken_folder_is_one_sentence_and_nothing_is_ingested(
         assert client.get("/api/v1/collections/untouched").status_code == 404
 
 
-def test_ctrl_c_stops_the_server_and_the_next_run_goes_on(folder: Path, tmp_path: Path) -> None:
-    work = tmp_path / "work"
+def test_an_archive_that_was_cut_off_leaves_no_collection_behind(
+    server: RunningServer, folder: Path
+) -> None:
+    entries = [{"_id": str(number), "text": f"Text {number}."} for number in range(2000)]
+    whole = gzip.compress("\n".join(map(json.dumps, entries)).encode())
+    (folder / "corpus.jsonl").unlink()
+    (folder / "corpus.jsonl.gz").write_bytes(whole[: len(whole) // 2])
+    for command in (("eval", str(folder)), ("ingest", "--beir", str(folder))):
+        result = groundwell(server.data_dir, *command, "-c", "untouched", "--url", server.url)
+        assert result.returncode == 1
+        assert "corpus.jsonl.gz, line " in result.stderr
+        assert "Nothing was sent." in result.stderr
+    with server.client() as client:
+        assert client.get("/api/v1/collections/untouched").status_code == 404
+
+
+def begin(folder: Path, work: Path) -> subprocess.Popen[str]:
+    """An evaluation whose temporary server has come up."""
     command = [sys.executable, "-m", "groundwell", "eval", str(folder), "--work", str(work)]
+    # A child ignores what the tests do: the one under nohup, the other in a shell's background.
+    kept = [(each, signal.signal(each, signal.SIG_DFL)) for each in (signal.SIGHUP, signal.SIGINT)]
     process = subprocess.Popen(
-        command, env=environment(tmp_path / "unused"), stderr=subprocess.PIPE, text=True
+        command, env=environment(work.with_name("unused")), stderr=subprocess.PIPE, text=True
     )
+    for each, before in kept:
+        signal.signal(each, before)
     deadline = time.monotonic() + 60
     while not (work / "server" / "server.json").exists():
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    os.kill(process.pid, signal.SIGINT)
+    return process
+
+
+# Each takes two evaluations: one stands for all unless there is time.
+SIGNALS = [signal.SIGTERM]
+if IS_LONG:
+    SIGNALS += [signal.SIGINT, signal.SIGHUP]
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_stops_the_server_and_the_next_run_goes_on(
+    folder: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    work = tmp_path / "work"
+    process = begin(folder, work)
+    os.kill(process.pid, number)
     _, said = process.communicate(timeout=60)
     assert process.returncode != 0
     assert "Traceback" not in said
     wait_until_gone(work)
     assert processes_of(work) == []
+    # A note that was left behind may name a process that has nothing to do with it.
+    note = {"url": "http://127.0.0.1:9", "pid": os.getpid()}
+    (work / "server" / "server.json").write_text(json.dumps(note))
     result = groundwell(tmp_path / "unused", "eval", str(folder), "--work", str(work))
     assert result.returncode == 0, result.stderr
+
+
+def test_the_next_run_after_a_kill_goes_on_at_once(folder: Path, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    process = begin(folder, work)
+    process.kill()
+    process.communicate(timeout=60)
+    # The server that is left behind still runs: this run is to stop it, not to wait for it.
+    result = groundwell(tmp_path / "unused", "eval", str(folder), "--work", str(work))
+    assert result.returncode == 0, result.stderr
+    assert "nDCG@10" in result.stdout
+    wait_until_gone(work)
+
+
+def test_the_server_stops_by_itself_after_a_kill(folder: Path, tmp_path: Path) -> None:
+    process = begin(folder, tmp_path / "work")
+    process.kill()
+    process.communicate(timeout=60)
+    wait_until_gone(tmp_path / "work")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import stat
@@ -12,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+import httpx
 import pytest
 from tests.e2e.running import (
     STOP_SECONDS,
@@ -26,15 +28,25 @@ from tests.e2e.running import (
 pytestmark = pytest.mark.slow
 
 
-def test_the_first_start_shows_address_and_key_and_the_second_only_the_address(
+def wait_for_worker(client: httpx.Client) -> str:
+    """What a monitor is told, once it is told of the worker, too."""
+    deadline = time.monotonic() + 30
+    while True:
+        shown = client.get("/metrics").text
+        if re.search(
+            r'^process_resident_memory_bytes\{process="[^"]+:\d+"\} \d', shown, re.MULTILINE
+        ):
+            return shown
+        assert time.monotonic() < deadline, shown
+        time.sleep(0.2)
+
+
+def test_both_starts_show_the_address_and_neither_writes_the_key_to_a_log(
     tmp_path: Path,
 ) -> None:
     folder = tmp_path / "data"
     with running(folder) as server:
-        said = server.said.read_text()
         first_key = server.key
-        assert f"is ready at {server.url}" in said.replace("\n", " ")
-        assert first_key in said
         for name in ("owner.key", "secret.key"):
             assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600
         with server.client() as client:
@@ -42,19 +54,44 @@ def test_the_first_start_shows_address_and_key_and_the_second_only_the_address(
             assert client.get("/documents").status_code == 200
             client.post("/documents/batch", json=[{"id": "kept", "text": "Kept for good."}])
             wait_until_indexed(client)
+            shown = wait_for_worker(client)
+            assert "groundwell_circuit_state" in shown
+        said = server.said.read_text()
+        assert f"is ready at {server.url}" in said.replace("\n", " ")
+        assert first_key not in said
         assert {"work", "serve"} <= {part for p in processes_of(folder) for part in p.cmdline()}
         assert server.stop() < STOP_SECONDS
         wait_until_gone(folder, seconds=2)
         assert not (folder / "server.json").exists()
         assert "Traceback" not in server.said.read_text()
     with running(folder) as server:
+        with server.client() as client:
+            assert client.get("/documents/kept/text").json()["text"] == "Kept for good."
         said = server.said.read_text()
         assert server.url in said
         assert first_key not in said
         assert server.key == first_key
-        assert str(folder / "owner.key") in said
-        with server.client() as client:
-            assert client.get("/documents/kept/text").json()["text"] == "Kept for good."
+
+
+def test_a_person_at_a_terminal_is_shown_the_new_key_and_lines_for_people(tmp_path: Path) -> None:
+    person, terminal = os.openpty()
+    server = subprocess.Popen(
+        [sys.executable, "-m", "groundwell", "serve", "--no-worker", "--port", "0"],
+        env={**environment(tmp_path / "data"), "GROUNDWELL_LOAD_SAMPLES": "false"},
+        stderr=terminal,
+    )
+    os.close(terminal)
+    said = b""
+    while b"Ctrl+C stops" not in said:
+        said += os.read(person, 10_000)
+    server.send_signal(signal.SIGINT)
+    server.wait(STOP_SECONDS)
+    os.close(person)
+    shown = said.decode()
+    assert (tmp_path / "data" / "owner.key").read_text().strip() in shown
+    assert "Owner key" in shown
+    assert "API docs" in shown
+    assert '{"time"' not in shown
 
 
 def test_what_was_acknowledged_survives_the_death_of_the_server(tmp_path: Path) -> None:

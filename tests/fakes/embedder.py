@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import numpy as np
 
 from groundwell.domain.chunks import Encoding, Floats, Tokenizer
-from groundwell.domain.errors import GroundwellError
+from groundwell.domain.errors import GroundwellError, ProviderError
 
 
 class FakeTokenizer:
@@ -25,7 +25,8 @@ class FakeTokenizer:
 class FakeEmbedder:
     """Texts that share words are near each other. Remembers how many texts each call had.
 
-    `error`, when set, is raised by every call.
+    `error`, when set, is raised by every call; a text with `poison` in it makes its call fail.
+    `before_call` is awaited first.
     """
 
     def __init__(
@@ -38,15 +39,24 @@ class FakeEmbedder:
         self.tokenizer: Tokenizer = FakeTokenizer()
         self.calls: list[int] = []
         self.error: GroundwellError | None = None
+        self.poison: str | None = None
+        self.before_call: Callable[[], Awaitable[None]] | None = None
 
     async def embed_query(self, text: str) -> Encoding:
         return (await self.embed_documents([text]))[0]
 
     async def embed_documents(self, texts: Sequence[str]) -> list[Encoding]:
         self.calls.append(len(texts))
+        if self.before_call is not None:
+            await self.before_call()
         if self.error is not None:
             raise self.error
+        if self.poison is not None and any(self.poison in text for text in texts):
+            raise ProviderError("The text is poisoned.")
         return [self._encode(text) for text in texts]
+
+    async def document_spans(self, texts: Sequence[str]) -> list[tuple[tuple[int, int], ...]]:
+        return [self._encode(text).token_spans for text in texts]
 
     async def close(self) -> None:
         pass

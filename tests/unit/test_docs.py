@@ -59,10 +59,10 @@ async def _never_opened() -> AsyncIterator[Services]:
     yield
 
 
-def addresses() -> list[tuple[str, str]]:
+def addresses() -> list[str]:
     paths = create_app(_never_opened()).openapi()["paths"]
     return [
-        (method.upper(), path)
+        f"{method.upper()} {path}"
         for path, operations in paths.items()
         for method in operations
         # The short addresses are the same routes, which the page says once.
@@ -70,9 +70,9 @@ def addresses() -> list[tuple[str, str]]:
     ]
 
 
-@pytest.mark.parametrize(("method", "path"), addresses())
-def test_every_endpoint_is_described(method: str, path: str) -> None:
-    assert f"`{method} {path}`" in read(REFERENCE / "http.md")
+def test_every_endpoint_is_described() -> None:
+    described = read(REFERENCE / "http.md")
+    assert [name for name in addresses() if f"`{name}`" not in described] == []
 
 
 def options() -> list[tuple[str, str]]:
@@ -80,7 +80,9 @@ def options() -> list[tuple[str, str]]:
     assert isinstance(group, click.Group | typer.core.TyperGroup)
     return [
         (name, option)
-        for name, command in group.commands.items()
+        for name, outer in group.commands.items()
+        # A command with commands of its own has one section for all of them.
+        for command in getattr(outer, "commands", {name: outer}).values()
         for parameter in command.params
         if not getattr(parameter, "hidden", False) and parameter.param_type_name == "option"
         for option in (*parameter.opts, *parameter.secondary_opts)

@@ -8,9 +8,9 @@ import pytest
 
 from groundwell.bootstrap import read_or_make_secret
 from groundwell.domain.api_keys import read_api_key
-from groundwell.domain.documents import DEFAULT_COLLECTION
+from groundwell.domain.documents import DEFAULT_COLLECTION, SAMPLE_COLLECTION
 from groundwell.domain.identity import Scope
-from groundwell.first_start import SAMPLE_COLLECTION, Owner, ensure_owner, load_samples
+from groundwell.first_start import Owner, ensure_owner, load_samples
 from groundwell.services import Services
 from groundwell.store.collections import list_collections
 from groundwell.store.database import Database

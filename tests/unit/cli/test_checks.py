@@ -1,4 +1,4 @@
-"""What `groundwell doctor` says of the reranker."""
+"""What `groundwell doctor` says of the reranker and of the malware scanner."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from tests.fakes.clamd import clamd
 from tests.fakes.encoder_folder import write_cross_encoder
 from tests.fakes.rerank_server import serve_reranking
 
-from groundwell.cli.checks import Finding, _check_reranker
+from groundwell.cli.checks import Finding, _check_reranker, _check_scanner
 from groundwell.settings import load_settings
 
 
@@ -46,4 +47,22 @@ async def test_a_reranking_server_is_tried(tmp_path: Path):
         )
     bad = await asyncio.to_thread(finding, tmp_path, reranker="http", reranker_base_url=base_url)
     assert (good.state, bad.state) == ("ok", "error")
-    assert "cannot be reached" in bad.message
+    assert "out of reach" in bad.message
+
+
+def scanner_finding(folder: Path, address: str | None) -> Finding:
+    (found,) = _check_scanner(load_settings(data_dir=folder, malware_scanner=address))
+    return found
+
+
+async def test_a_malware_scanner_is_asked_whether_it_is_there(tmp_path: Path):
+    none = await asyncio.to_thread(scanner_finding, tmp_path, None)
+    async with clamd() as server:
+        good = await asyncio.to_thread(scanner_finding, tmp_path, server.address)
+    away = await asyncio.to_thread(scanner_finding, tmp_path, server.address)
+    wrong = await asyncio.to_thread(scanner_finding, tmp_path, "clamd:3310")
+    assert [found.state for found in (none, good, away, wrong)] == ["ok", "ok", "error", "error"]
+    assert "not scanned" in none.message
+    assert server.address in good.message
+    assert "clamd.conf" in away.advice
+    assert "unix:/path" in wrong.message

@@ -6,7 +6,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from groundwell.domain.analysis import MAX_TERM_BYTES, analyse, telling_tokens
+from groundwell.domain.analysis import (
+    MAX_TERM_BYTES,
+    analyse,
+    telling_tokens,
+    terms_of_words,
+    word_spans,
+)
 
 
 @pytest.mark.parametrize(
@@ -15,7 +21,16 @@ from groundwell.domain.analysis import MAX_TERM_BYTES, analyse, telling_tokens
         ("Running runners ran", ["run", "runner", "ran"]),
         ("the cats and the dog", ["cat", "dog"]),
         ("What are the symptoms?", ["symptom"]),
-        ("5x5 10km 1RM", ["5x5", "10km", "1rm"]),
+        ("5x5 10km 1RM", ["5", "5", "5x5", "10", "km", "10km", "1", "rm", "1rm"]),
+        ("3 x 10, 3×10 and 3x10", ["3", "10", "3x10"] * 3),
+        ("2.5kg 10,000m 80\u00a0kg", ["2.5", "kg", "2.5kg", "10000", "m", "10000m", "80", "kg"]),
+        ("RPE8 RPE 8.5", ["rpe", "8", "rpe8", "rpe", "8.5"]),
+        ("70% 2:30 1/2", ["70", "2", "30", "1", "2"]),
+        ("H2O CO2 B12 p53", ["h2o", "co2", "b12", "p53"]),
+        ("1960s 90s CA621201", ["1960s", "90", "s", "90s", "ca621201"]),
+        ("2x4.5 3.5 x 2", ["2x4.5", "3.5", "x", "2"]),
+        ("well-known state-of-the-art", ["well", "known", "state", "art"]),
+        ("pull-up co-operate", ["pull", "up", "pullup", "co", "oper", "cooper"]),
         ("COVID-19", ["covid", "19", "covid19"]),
         ("covid\u201119", ["covid", "19", "covid19"]),
         ("x-ray", ["x", "ray", "xray"]),
@@ -56,6 +71,22 @@ def test_text_becomes_these_terms(text: str, terms: list[str]):
         ("covid 19", "COVID-19"),
         ("covid19", "Covid-19"),
         ("xray", "X-ray"),
+        ("1RM", "1-RM"),
+        ("1-rm", "1RM"),
+        ("10 km", "10km"),
+        ("3x10", "3 × 10"),
+        ("3 x 10 x 2", "3x10x2"),
+        ("3x10x2", "3 × 10 × 2"),
+        ("10 µg", "10μg"),
+        ("10 μg", "10µg"),
+        ("80.5", "80,5 kg"),
+        ("80,5 kg", "80.5kg"),
+        ("1234 kg", "1,234 kg"),
+        ("1 2", "as in 1,2 and 3"),
+        ("email", "e-mail"),
+        ("cooperate", "co-operating"),
+        ("wifi", "Wi-Fi"),
+        ("RPE 8", "RPE8"),
         ("homme", "l’homme"),
         ("cafe", "Café"),
         ("運動", "有酸素運動"),
@@ -91,3 +122,34 @@ def test_stop_words_and_punctuation_are_not_telling():
     spans = [(0, 3), (4, 8), (8, 9), (10, 12), (13, 15), (16, 17), (17, 18)]
     assert telling_tokens(text, spans).tolist() == [False, True, False, False, True, True, False]
     assert telling_tokens("", []).tolist() == []
+
+
+def test_each_word_tells_the_terms_that_became_of_it():
+    assert terms_of_words("The COVID-19 tests: 東京都", ["en"]) == [
+        ("The", ()),
+        ("COVID-19", ("covid", "19", "covid19")),
+        ("tests", ("test",)),
+        ("東京", ("東京",)),
+        ("京都", ("京都",)),
+    ]
+
+
+@given(text=st.text())
+def test_words_yield_the_terms_of_the_whole_text(text: str):
+    assert [term for _, terms in terms_of_words(text, ["en"]) for term in terms] == analyse(text)
+
+
+def test_words_stand_where_a_reader_sees_them():
+    text = "(A ship's long-boat, naïve_one 3.5 東京)"
+    assert [text[start:end] for start, end in word_spans(text)] == [
+        "A",
+        "ship's",
+        "long",
+        "boat",
+        "naïve",
+        "one",
+        "3",
+        "5",
+        "東",
+        "京",
+    ]

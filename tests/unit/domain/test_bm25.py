@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from groundwell.domain.bm25 import DIMENSIONS, idf, term_dimension, term_weights
+from groundwell.domain.bm25 import DIMENSIONS, idf, term_dimension, term_frequency, term_weights
 
 
 def test_a_chunk_of_average_length_has_weights_tf_over_tf_plus_k1():
@@ -65,3 +66,14 @@ def test_dimensions_fit_a_sparse_vector(term: str):
 def test_thousands_of_terms_hardly_share_a_dimension():
     terms = [f"term{number}" for number in range(50_000)]
     assert len({term_dimension(term) for term in terms}) > 49_980
+
+
+@given(count=st.integers(1, 300), length=st.integers(300, 3000), average=st.floats(1, 1000))
+def test_a_weight_tells_how_often_its_term_occurs(count: int, length: int, average: float):
+    weight = term_weights({"lift": count}, length, average)["lift"]
+    # The index keeps single precision.
+    assert term_frequency(float(np.float32(weight)), length, average) == count
+
+
+def test_a_term_without_weight_does_not_occur():
+    assert term_frequency(0.0, 10, 20.0) == 0

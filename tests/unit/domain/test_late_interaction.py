@@ -9,6 +9,7 @@ from groundwell.domain.chunks import Bits, Floats
 from groundwell.domain.late_interaction import (
     PreparedQuery,
     centre_and_pack,
+    partners,
     prepare_query,
     score,
     token_weights,
@@ -129,3 +130,20 @@ def test_stop_words_count_a_little_and_punctuation_shares_with_the_word_before_i
     spans = [(0, 1), (1, 4), (5, 8), (8, 9)]
     weights = token_weights("(the fox?", spans, {"fox": 4.0})
     assert weights.tolist() == [2.0, 2.0, 3.0, 3.0]
+
+
+def test_partners_are_the_rows_that_make_the_score():
+    query = random_query(5, 64)
+    bits = random_bits(9, 64, seed=4)
+    rows, similarities = partners(query, bits)
+    assert float(similarities @ query.weights) == pytest.approx(naive_score(query, bits), abs=1e-5)
+    first = PreparedQuery(query.vectors[:1], np.ones(1, np.float32), np.array([0]))
+    of_first = [float(score(first, [bits[[row]]])[0]) for row in range(9)]
+    assert rows[0] == np.argmax(of_first)
+    assert similarities[0] == pytest.approx(max(of_first), abs=1e-5)
+
+
+def test_a_prepared_query_knows_which_of_its_tokens_are_left():
+    vectors = np.array([[1.0, 1.0], [4.0, 5.0]], dtype=np.float32)
+    prepared = prepare_query(vectors, np.ones(2, np.float32), np.ones(2, np.float32))
+    assert prepared.tokens.tolist() == [1]

@@ -1,7 +1,12 @@
 import pytest
 
 from groundwell.domain.errors import DocumentError, UnsupportedTypeError
-from groundwell.domain.media_types import MediaType, detect_media_type
+from groundwell.domain.media_types import (
+    MediaType,
+    announced_media_type,
+    are_alike,
+    detect_media_type,
+)
 
 CONTENT_TYPES = "[Content_Types].xml"
 
@@ -100,3 +105,43 @@ def test_office_file_with_a_password_is_named_as_such():
 def test_text_cut_inside_a_character_is_still_text():
     content = "é".encode() * 2048
     assert detect_media_type("notes", content[:4095], len(content)) is MediaType.TXT
+
+
+@pytest.mark.parametrize(
+    ("filename", "media_type", "expected"),
+    [
+        ("a.pdf", None, MediaType.PDF),
+        ("A.PDF", "application/pdf", MediaType.PDF),
+        ("a.txt", "text/markdown", MediaType.MARKDOWN),
+        ("README", "text/plain", MediaType.TXT),
+    ],
+)
+def test_what_is_announced_is_known_by_its_name_and_by_what_it_is_called(
+    filename: str, media_type: str | None, expected: MediaType
+):
+    assert announced_media_type(filename, media_type) is expected
+
+
+@pytest.mark.parametrize(
+    ("filename", "media_type", "code"),
+    [
+        ("clip.mp4", None, "unsupported_type"),
+        ("clip.mp4", "text/plain", "unsupported_type"),
+        ("README", None, "unsupported_type"),
+        ("README", "video/mp4", "unsupported_type"),
+        ("a.pdf", "text/plain", "type_mismatch"),
+        ("a.txt", "video/mp4", "type_mismatch"),
+    ],
+)
+def test_what_is_announced_as_nothing_that_we_read_is_refused(
+    filename: str, media_type: str | None, code: str
+):
+    with pytest.raises(UnsupportedTypeError) as caught:
+        announced_media_type(filename, media_type)
+    assert caught.value.code == code
+
+
+def test_kinds_of_text_are_alike_and_others_are_not():
+    assert are_alike("text/csv", "text/plain")
+    assert are_alike("application/pdf", "application/pdf")
+    assert not are_alike("application/pdf", "text/plain")

@@ -108,3 +108,18 @@ def test_hostile_texts_take_no_longer_than_others(text: str):
     started = time.process_time()
     sentence_spans(text)
     assert time.process_time() - started < 5
+
+
+@pytest.mark.parametrize("between", [" ", "\n\n", "\n- "])
+def test_a_long_text_has_the_same_sentences_as_its_parts(between: str):
+    sentences = [
+        f"Otter no. {number} rests under Dr. Heron's 3.14 willows." for number in range(9_000)
+    ]
+    text = between.join(sentences)
+    assert len(text) > 400_000
+    assert [found.removeprefix("- ") for found in split(text)] == sentences
+
+
+@pytest.mark.parametrize("text", ["a" * 400_000, "word " * 100_000, "- " * 200_000])
+def test_a_long_text_without_an_end_of_a_sentence_is_one(text: str):
+    assert split(text) == [text.strip()]

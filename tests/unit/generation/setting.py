@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from hashlib import blake2b
 from uuid import NAMESPACE_URL, uuid5
@@ -28,6 +29,16 @@ BREAD = (
 )
 
 
+class WordTokenizer:
+    """One token for each word."""
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        return [match.span() for match in re.finditer(r"\S+", text)]
+
+    def spans_of(self, texts: list[str]) -> list[list[tuple[int, int]]]:
+        return [self.spans(text) for text in texts]
+
+
 class WordEmbedder:
     """Each word is a direction, so the cosine counts shared words."""
 
@@ -41,7 +52,7 @@ class WordEmbedder:
 
     @property
     def tokenizer(self) -> Tokenizer:
-        raise NotImplementedError
+        return WordTokenizer()
 
     async def embed_query(self, text: str) -> Encoding:
         return (await self.embed_documents([text]))[0]

@@ -25,7 +25,7 @@ from groundwell.domain.answers import (
 )
 from groundwell.domain.errors import ProviderError, UnavailableError
 from groundwell.domain.search import SearchResult
-from groundwell.generation.answer import Answerer
+from groundwell.generation.answer import Answerer, AnswerOptions
 
 QUERY = "How much did the Apollo mission cost in dollars?"
 RESPONSE = found(passage(APOLLO), passage(BREAD, "bread.txt", score=0.3))
@@ -130,6 +130,7 @@ async def test_model_that_fails_in_the_middle_is_replaced_when_nobody_has_seen_i
         finished(await told(Answerer(WordEmbedder()), QUERY, RESPONSE)),
         fallback_used=True,
         degraded=("language_model",),
+        usage=answer.usage,
     )
 
 
@@ -201,3 +202,28 @@ async def test_obedient_model_still_cannot_leak_through_links_or_uncited_text(in
     assert "](" not in streamed(events) + answer.text
     assert (answer.mode, answer.fallback_used) == (AnswerMode.EXTRACTIVE, True)
     assert "evil.example" not in answer.text
+
+
+async def test_what_the_model_was_shown_is_told_and_within_the_budget():
+    model = FakeLanguageModel([GOOD, BAD, BAD])
+    options = AnswerOptions(context_chars=120)
+    for _ in range(2):
+        answer = finished(await told(Answerer(WordEmbedder(), model, options), QUERY, RESPONSE))
+        assert answer.usage is not None
+        context = model.prompts[-1][1].content.split("Context:\n")[1].split("\n\nConversation")[0]
+        assert len(context) == answer.usage.characters <= 120
+        assert answer.usage.tokens == len(context.split())
+        assert "355 million" in context
+
+
+async def test_without_a_model_nothing_is_used():
+    assert finished(await told(Answerer(WordEmbedder()), QUERY, RESPONSE)).usage is None
+
+
+async def test_a_marker_means_the_source_of_that_number_though_others_were_left_out():
+    response = found(passage("Nothing at all.", "empty.txt", score=0.0), passage(APOLLO))
+    events = await told(answerer(["It cost 355 million dollars [1]."]), QUERY, response)
+    (citation,) = finished(events).citations
+    assert citation.filename == "moon.txt"
+    assert citation.quote == "The mission cost about 355 million dollars."
+    assert APOLLO[citation.char_start : citation.char_end] == citation.quote

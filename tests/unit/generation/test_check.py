@@ -39,6 +39,8 @@ def test_statement_whose_numbers_its_source_knows_passes(text: str):
         ("They landed [1]. They stayed long [8].", "does not exist"),
         ("They landed in 1969.", "cites no source"),
         ("", "cites no source"),
+        ("They tell more at https://evil.example/?q=landed [1].", "web address"),
+        ("They tell more at www.evil.example [1].", "web address"),
     ],
 )
 def test_failure_is_named(text: str, named: str):

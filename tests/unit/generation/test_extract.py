@@ -11,7 +11,14 @@ from tests.unit.generation.setting import APOLLO, BREAD, WordEmbedder, found, pa
 from groundwell.domain.answers import AnswerMode
 from groundwell.domain.chunks import Encoding
 from groundwell.domain.search import SearchResult
-from groundwell.generation.extract import MAX_CHARS, MAX_SENTENCES, extract
+from groundwell.generation.extract import (
+    MAX_CHARS,
+    MAX_SENTENCES,
+    add_cosines,
+    extract,
+    is_covered,
+    score_sentences,
+)
 from groundwell.generation.passages import FirstPage
 from groundwell.generation.sentences import sentences_of
 
@@ -181,3 +188,29 @@ async def test_parts_of_words_questions_and_empty_words_answer_nothing(query: st
 
 def test_a_running_head_is_no_statement():
     assert not sentences_of([passage("52 THE SIEGE OF VICKSBURG.")])
+
+
+@pytest.mark.parametrize(
+    ("query", "is_told"),
+    [
+        ("Michael Collins", True),
+        ("Who stayed in orbit?", True),
+        ("sourdough starter", False),
+        ("Reykjavik", False),
+        ("?", False),
+    ],
+)
+async def test_a_query_is_covered_where_one_sentence_has_all_of_it(query: str, is_told: bool):
+    response = found(passage(APOLLO), passage(BREAD, "bread.txt"))
+    assert is_covered(query, response) == is_told
+    scored = await score_sentences(query, response, None)
+    assert any(each.coverage == pytest.approx(1) for each in scored) == is_told
+
+
+async def test_sentences_scored_by_words_first_are_scored_alike_in_the_end():
+    response, query = found(passage(APOLLO), passage(BREAD)), "What did the Moon mission cost?"
+    by_words = await score_sentences(query, response, None)
+    added = await add_cosines(query, response, by_words, WordEmbedder())
+    at_once = await score_sentences(query, response, WordEmbedder())
+    assert [each.sentence for each in added] == [each.sentence for each in at_once]
+    assert [each.score for each in added] == pytest.approx([each.score for each in at_once])

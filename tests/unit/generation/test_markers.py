@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.unit.generation.setting import APOLLO, BREAD, passage
 
 from groundwell.generation.cite import Draft
-from groundwell.generation.markers import MarkerLexer, defused
+from groundwell.generation.markers import MarkerLexer, PlainWriter, defused
 from groundwell.generation.passages import FirstPage
 
 SOURCES = (passage(APOLLO), passage(BREAD, "bread.txt"))
@@ -101,6 +101,18 @@ def test_links_and_images_are_not_alive(text: str):
     assert "]:" not in written
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["<img src=//evil>", "<https://evil>", "</a>", "<!--x-->", "<?x?>", "<[7]img src=//evil>"],
+)
+def test_tags_and_autolinks_are_not_alive_however_they_arrive(text: str):
+    assert not re.search(r"<[A-Za-z/!?]", drafted(*f"See {text}").text)
+
+
+def test_a_comparison_stays_as_it_is():
+    assert drafted("It is so if 2 <3 and a < b.").text == "It is so if 2 <3 and a < b."
+
+
 @given(text=MODEL_TEXT, places=st.lists(st.integers(0, 500), max_size=12))
 def test_how_the_text_is_cut_into_pieces_changes_nothing(text: str, places: list[int]):
     whole, pieces = drafted(text), drafted(*cut(text, places))
@@ -121,8 +133,13 @@ def test_markers_and_citations_match_one_to_one(text: str):
         assert source[citation.char_start : citation.char_end] == citation.quote
 
 
-@given(st.text(alphabet="[](){}:!0123 a\n", max_size=60))
+@given(st.text(alphabet="[](){}<>/:!0123 a\n", max_size=60))
 def test_defused_text_shows_neither_marker_nor_link(text: str):
     plain = defused(text)
-    assert not re.search(r"\[\d+\]|\]\(|\]:", plain)
+    assert not re.search(r"\[\d+\]|\]\(|\]:|<[a/!]", plain)
     assert re.sub(r"\s", "", plain) == re.sub(r"\s", "", text)
+
+
+@given(st.text("ab [](<:1\n\t\x1c\u00a0", max_size=30))
+def test_a_text_is_defused_as_its_writer_writes_it(text: str):
+    assert defused(text) == PlainWriter().text(text)

@@ -18,8 +18,9 @@ from groundwell.domain.evaluation import (
     RunStatus,
 )
 from groundwell.domain.search import SearchRequest, SearchResponse, SearchResult, SearchType
+from groundwell.domain.spending import Purse, current_purse, paid_by
 from groundwell.learning.jobs import EvaluationJobs
-from groundwell.ports.job_engine import JobArguments, JobKind
+from groundwell.ports.job_engine import Attempt, JobArguments, JobKind, Turn
 from groundwell.store.collections import ensure_collection
 from groundwell.store.database import Database, Row
 from groundwell.store.eval_runs import delete_run, find_run, get_run, insert_run, load_results
@@ -46,17 +47,18 @@ class Engine:
         arguments: JobArguments,
         *,
         unique: str | None = None,
+        turn: Turn | None = None,
     ) -> None:
-        del connection, name, unique
+        del connection, name, unique, turn
         self.deferred.append(arguments)
 
     async def run(self) -> None:
         assert self.kind is not None
-        await self.kind.run(self.deferred[-1])
+        await self.kind.run(self.deferred[-1], Attempt(0, 1))
 
     async def give_up(self, reason: str) -> None:
         assert self.kind is not None
-        await self.kind.give_up(self.deferred[-1], reason)
+        await self.kind.give_up(self.deferred[-1], Attempt(0, 1), reason)
 
 
 class Finder:
@@ -125,6 +127,27 @@ async def test_every_query_is_asked_once_and_then_timed(setting: Setting) -> Non
     assert set(setting.finder.queries(TIMED_LIMIT)) == set(asked)
     assert {request.search_type for request in setting.finder.asked} == {SearchType.KEYWORD}
     assert not any(request.rerank for request in setting.finder.asked)
+
+
+async def test_who_asked_for_a_run_pays_for_it_in_every_turn(setting: Setting) -> None:
+    payers: list[Purse | None] = []
+
+    async def note_payer(count: int) -> None:
+        assert count
+        payers.append(current_purse())
+
+    setting.finder.disturb = note_payer
+    purse = Purse(setting.tenant, uuid4(), "free", 200_000)
+    with paid_by(purse):
+        run = await setting.begin()
+    await setting.engine.run()
+    assert payers == [purse] * len(setting.finder.asked)
+    # What is left of a run is queued by the job itself.
+    with paid_by(purse):
+        async with setting.database.transaction(setting.tenant) as connection:
+            await setting.jobs.defer(connection, setting.tenant, run.id)
+    assert setting.engine.deferred[0] == setting.engine.deferred[1]
+    assert current_purse() is None
 
 
 async def test_a_run_that_was_cut_off_goes_on_where_it_stopped(setting: Setting) -> None:

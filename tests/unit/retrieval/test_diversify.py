@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from groundwell.domain.chunks import Floats
-from groundwell.retrieval.diversify import cap_per_document, maximal_marginal_relevance
+from groundwell.retrieval.diversify import cap_per_document, maximal_marginal_relevance, share_out
 
 angles = st.lists(st.tuples(st.floats(0, 1), st.floats(0, 6.28)), max_size=12)
 
@@ -94,3 +94,23 @@ def test_the_cap_keeps_the_first_items_in_order(documents: list[int], most: int)
 def test_each_item_needs_its_document():
     with pytest.raises(ValueError, match="zip"):
         cap_per_document(["a"], [], 1)
+
+
+def test_what_a_document_has_beyond_its_share_gives_way_to_others_about_as_good():
+    documents = ["a", "a", "a", "a", "b", "b", "c"]
+    scores = [0.9, 0.8, 0.8, 0.8, 0.8, 0.75, 0.75]
+    assert share_out(scores, documents, 4, 2, 0.9) == [0, 1, 4, 5]
+
+
+def test_what_is_worse_takes_no_place_away():
+    assert share_out([0.9, 0.9, 0.9, 0.8], ["a", "a", "a", "b"], 3, 2, 0.9) == [0, 1, 2]
+
+
+def test_whoever_takes_a_place_has_no_more_than_a_share_either():
+    documents = ["a", "a", "a", "b", "b", "c"]
+    assert share_out([1.0] * 6, documents, 3, 1, 0.9) == [0, 3, 5]
+
+
+def test_a_document_that_is_alone_keeps_all_places():
+    assert share_out([0.9, 0.8, 0.7], ["a"] * 3, 2, 1, 0.9) == [0, 1]
+    assert share_out([], [], 2, 1, 0.9) == []

@@ -1,9 +1,5 @@
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,9 +8,7 @@ from groundwell.retrieval.feedback_terms import (
     FeedbackOptions,
     FeedbackPassage,
     Statistics,
-    bo1,
     rm3,
-    rocchio,
 )
 
 STATISTICS = Statistics(1000, {"squat": 50, "knee": 20, "depth": 10, "hip": 30, "common": 900})
@@ -22,7 +16,6 @@ PASSAGES = [
     FeedbackPassage({"squat": 2, "knee": 1, "common": 5}, 3.0),
     FeedbackPassage({"squat": 1, "knee": 2, "depth": 1}, 1.0),
 ]
-METHODS = [rm3, bo1]
 
 
 def weights_of(expanded: tuple) -> dict[str, float]:
@@ -37,34 +30,22 @@ def test_rm3_weighs_terms_by_their_share_of_passages_and_scores():
     )
 
 
-def test_bo1_weighs_terms_by_their_divergence_from_chance():
-    expanded = weights_of(bo1(["hip"], PASSAGES, STATISTICS, FeedbackOptions(10, 0.5)))
-    squat = 3 * math.log2(1.05 / 0.05) + math.log2(1.05)
-    knee = 3 * math.log2(1.02 / 0.02) + math.log2(1.02)
-    assert expanded == pytest.approx(
-        {"hip": 0.5, "knee": 0.5 * knee / (squat + knee), "squat": 0.5 * squat / (squat + knee)}
-    )
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_terms_that_are_everywhere_or_in_one_passage_only_do_not_join(method: Callable):
-    assert set(weights_of(method(["hip"], PASSAGES, STATISTICS))) == {"hip", "squat", "knee"}
-    alone = method(["hip"], PASSAGES[1:], STATISTICS)
+def test_terms_that_are_everywhere_or_in_one_passage_only_do_not_join():
+    assert set(weights_of(rm3(["hip"], PASSAGES, STATISTICS))) == {"hip", "squat", "knee"}
+    alone = rm3(["hip"], PASSAGES[1:], STATISTICS)
     assert set(weights_of(alone)) == {"hip", "squat", "knee", "depth"}
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_only_the_heaviest_terms_join(method: Callable):
-    expanded = method(["hip"], PASSAGES, STATISTICS, FeedbackOptions(added_terms=1))
+def test_only_the_heaviest_terms_join():
+    expanded = rm3(["hip"], PASSAGES, STATISTICS, FeedbackOptions(added_terms=1))
     assert len(expanded) == 2
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_without_passages_the_query_stays_alone(method: Callable):
-    assert weights_of(method(["a", "b", "a"], [], STATISTICS)) == pytest.approx(
+def test_without_passages_the_query_stays_alone():
+    assert weights_of(rm3(["a", "b", "a"], [], STATISTICS)) == pytest.approx(
         {"a": 2 / 3, "b": 1 / 3}
     )
-    assert method([], PASSAGES, STATISTICS) == ()
+    assert rm3([], PASSAGES, STATISTICS) == ()
 
 
 def test_passages_without_a_score_count_alike():
@@ -77,7 +58,6 @@ terms = st.dictionaries(st.sampled_from("abcdefgh"), st.integers(1, 9), max_size
 passages = st.lists(st.builds(FeedbackPassage, terms, st.floats(0, 50)), max_size=5)
 
 
-@pytest.mark.parametrize("method", METHODS)
 @given(
     query=st.lists(st.sampled_from("abcxyz"), min_size=1, max_size=5),
     given_passages=passages,
@@ -85,32 +65,16 @@ passages = st.lists(st.builds(FeedbackPassage, terms, st.floats(0, 50)), max_siz
     share=st.floats(0.1, 0.9),
 )
 def test_weights_add_up_to_one_and_the_query_keeps_its_share(
-    method: Callable,
     query: list[str],
     given_passages: list[FeedbackPassage],
     frequencies: dict[str, int],
     share: float,
 ):
     options = FeedbackOptions(4, share, 1)
-    expanded = method(query, given_passages, Statistics(500, frequencies), options)
+    expanded = rm3(query, given_passages, Statistics(500, frequencies), options)
     weights = weights_of(expanded)
     assert sum(weights.values()) == pytest.approx(1)
     assert sum(weights[term] for term in set(query)) >= share - 1e-9
     assert all(0 < weight <= 1 + 1e-9 for weight in weights.values())
     assert len(weights) <= len(set(query)) + 4
     assert [e.weight for e in expanded] == sorted((e.weight for e in expanded), reverse=True)
-
-
-def test_rocchio_moves_the_query_towards_the_passages():
-    query = np.array([1, 0, 0], dtype=np.float32)
-    found = np.array([[0, 1, 0], [0, 0, 1]], dtype=np.float32)
-    moved = rocchio(query, found, 0.6, 0.4)
-    assert moved.dtype == np.float32
-    assert np.linalg.norm(moved) == pytest.approx(1)
-    assert moved.tolist() == pytest.approx((np.array([0.6, 0.2, 0.2]) / math.sqrt(0.44)).tolist())
-
-
-def test_rocchio_without_passages_or_direction_keeps_the_query():
-    query = np.array([1, 0], dtype=np.float32)
-    assert rocchio(query, np.empty((0, 2), dtype=np.float32)) is query
-    assert rocchio(query, -query[None], 0.5, 0.5) is query

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import math
+from itertools import permutations
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from groundwell.retrieval.fuse import fuse, min_max, reciprocal_rank_fusion
+from groundwell.retrieval.fuse import as_given, fuse, min_max, reciprocal_rank_fusion
 
 scores = st.dictionaries(st.integers(0, 20), st.floats(-100, 100, allow_nan=False), max_size=12)
 weights = st.floats(0, 5)
@@ -40,6 +43,92 @@ def test_fused_scores_lie_in_zero_to_one_and_hold_whatever_a_weighted_list_has(
     fused = fuse(lists)
     assert fused.keys() == {key for given, weight in lists if weight > 0 for key in given}
     assert all(0 <= score <= 1 + 1e-9 for score in fused.values())
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.25, 0.5, 1.0])
+def test_two_lists_are_joined_by_alpha_and_a_passage_in_one_gets_that_part(alpha: float):
+    semantic = {"both": 0.8, "semantic": 0.6, "weak": 0.2}
+    keyword = {"both": 2.0, "keyword": 9.0, "last": 1.0}
+    fused = fuse([(semantic, alpha), (keyword, 1 - alpha)])
+    expected = {
+        "both": alpha * 1.0 + (1 - alpha) * 0.125,
+        "semantic": alpha * (0.4 / 0.6),
+        "weak": 0.0,
+        "keyword": (1 - alpha) * 1.0,
+        "last": 0.0,
+    }
+    assert {key: fused.get(key, 0.0) for key in expected} == pytest.approx(expected)
+
+
+def test_three_lists_are_joined_by_their_weights():
+    vector, keyword, metadata = {"a": 1.0, "b": 0.0}, {"b": 3.0, "c": 1.0}, {"a": 0.5, "c": 0.2}
+    fused = fuse([(min_max(vector), 0.7), (min_max(keyword), 0.2), (metadata, 0.1)], as_given)
+    assert fused == pytest.approx({"a": 0.7 + 0.05, "b": 0.2, "c": 0.02})
+
+
+def test_a_constant_list_gives_all_its_passages_its_whole_weight():
+    fused = fuse([({"a": 2.0, "b": 2.0}, 0.5), ({"b": 1.0, "c": 0.0}, 0.5)])
+    assert fused == {"a": 0.5, "b": 1.0, "c": 0.0}
+
+
+def test_one_element_counts_as_the_best_of_its_list():
+    assert fuse([({"a": -7.0}, 0.3), ({"b": 5.0}, 0.7)]) == pytest.approx({"a": 0.3, "b": 0.7})
+
+
+def test_negative_scores_are_stretched_like_others():
+    assert fuse([({"a": -1.0, "b": -2.0, "c": -3.0}, 1.0)]) == {"a": 1.0, "b": 0.5, "c": 0.0}
+
+
+def test_without_any_weight_there_are_no_scores():
+    assert fuse([({"a": 1.0}, 0.0), ({"b": 1.0}, 0.0)]) == {}
+    assert reciprocal_rank_fusion([({"a": 1.0}, 0.0)]) == {}
+
+
+weighted_lists = st.lists(st.tuples(scores, weights), max_size=3)
+any_scores = st.dictionaries(st.integers(0, 9), st.floats(-3e38, 3e38), max_size=9)
+
+
+@given(lists=st.lists(st.tuples(any_scores, weights), max_size=3))
+def test_fused_scores_are_numbers_however_large_or_small_the_scores_are(
+    lists: list[tuple[dict[int, float], float]],
+):
+    for fused in (fuse(lists), reciprocal_rank_fusion(lists)):
+        assert all(math.isfinite(score) for score in fused.values())
+
+
+@given(lists=weighted_lists)
+def test_the_order_of_lists_and_of_passages_does_not_matter(
+    lists: list[tuple[dict[int, float], float]],
+):
+    for join in (fuse, reciprocal_rank_fusion):
+        expected = join(lists)
+        for order in permutations(lists):
+            turned = [(dict(reversed(given.items())), weight) for given, weight in order]
+            assert join(turned) == pytest.approx(expected)
+
+
+@given(lists=weighted_lists)
+def test_what_is_no_better_in_any_list_is_no_better_in_the_whole(
+    lists: list[tuple[dict[int, float], float]],
+):
+    lists = [(given, weight) for given, weight in lists if given]
+    everywhere = set[int]().union(*(given for given, _ in lists))
+    shared = [key for key in everywhere if all(key in given for given, _ in lists)]
+    for join in (fuse, reciprocal_rank_fusion):
+        fused = join(lists)
+        for a in shared:
+            for b in shared:
+                if fused and all(given[a] <= given[b] for given, _ in lists):
+                    assert fused[a] <= fused[b] + 1e-12
+
+
+@given(first=scores, second=scores, weight=st.floats(0.01, 5))
+def test_weights_of_empty_lists_change_the_scale_and_never_the_order(
+    first: dict[int, float], second: dict[int, float], weight: float
+):
+    plain = fuse([(first, 0.7), (second, 0.2)])
+    beside = fuse([(first, 0.7), (second, 0.2), ({}, weight)])
+    assert plain == beside
 
 
 @given(given=scores, weight=st.floats(0.01, 5))

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import pairwise
 from uuid import UUID
 
@@ -11,111 +9,35 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.fakes.embedder import FakeEmbedder
-from tests.unit.store.setting import DIMENSION, Shelf, make_shelf, put
+from tests.unit.retrieval.setting import (
+    TEXTS,
+    ScriptedIndex,
+    ScriptedReranker,
+    failing,
+    request,
+    retriever,
+    script,
+)
+from tests.unit.store.setting import DIMENSION, Shelf, put
 
 from groundwell.adapters.reranker.late_interaction import LateInteractionReranker
 from groundwell.adapters.search_index.postgres import PostgresSearchIndex
 from groundwell.domain.chunks import ChunkId
-from groundwell.domain.documents import TenantId
-from groundwell.domain.errors import GroundwellError, ProviderError, UnavailableError
+from groundwell.domain.errors import (
+    GroundwellError,
+    InvalidInputError,
+    ProviderError,
+    UnavailableError,
+)
 from groundwell.domain.filters import parse_filter
 from groundwell.domain.search import (
     AnalysedQuery,
-    IndexScope,
     LegScores,
-    SearchRequest,
     SearchType,
 )
-from groundwell.ports.reranker import Candidate, Reranker
-from groundwell.ports.search_index import SearchIndex
-from groundwell.retrieval.retrieve import RetrievalOptions, Retriever
-from groundwell.store.database import Database
-
-TEXTS = {
-    "arch": "An arch bridge carries load as thrust.",
-    "cable": "A suspension bridge hangs from steel cables.",
-    "beam": "A beam bridge rests on piers.",
-    "bread": "Sourdough bread rises with wild yeast.",
-    "tide": "Tides follow the moon.",
-}
-
-
-@dataclass
-class ScriptedReranker:
-    """Scores candidates as the test says."""
-
-    answer: Callable[[Sequence[Candidate]], list[float | None]]
-    needs_text: bool = True
-    seen: list[Candidate] = field(default_factory=list)
-
-    async def rerank(
-        self, tenant: TenantId, query: AnalysedQuery, candidates: Sequence[Candidate]
-    ) -> list[float | None]:
-        assert tenant
-        assert query.text
-        self.seen = list(candidates)
-        return self.answer(candidates)
-
-
-@dataclass
-class ScriptedIndex:
-    """Finds what the test says."""
-
-    legs: LegScores
-
-    async def search(
-        self, scope: IndexScope, query: AnalysedQuery, search_type: SearchType, depth: int
-    ) -> LegScores:
-        assert scope.collection
-        assert query.text
-        assert search_type in SearchType
-        best = [
-            dict(sorted(leg.items(), key=lambda item: -item[1])[:depth])
-            for leg in (self.legs.dense, self.legs.keyword)
-        ]
-        return LegScores(*best)
-
-
-@pytest.fixture
-async def shelf(database: Database, database_url: str) -> Shelf:
-    shelf = await make_shelf(database, database_url)
-    await put(shelf, TEXTS, {key: {"kind": key} for key in TEXTS})
-    return shelf
-
-
-def retriever(
-    shelf: Shelf,
-    *,
-    reranker: Reranker | None = None,
-    embedder: FakeEmbedder | None = None,
-    index: SearchIndex | None = None,
-    options: RetrievalOptions | None = None,
-) -> Retriever:
-    return Retriever(
-        shelf.database,
-        index or PostgresSearchIndex(shelf.database, shelf.space),
-        embedder or FakeEmbedder(DIMENSION),
-        reranker,
-        options or RetrievalOptions(),
-    )
-
-
-def failing(error: GroundwellError) -> FakeEmbedder:
-    embedder = FakeEmbedder(DIMENSION)
-    embedder.error = error
-    return embedder
-
-
-def raising(error: GroundwellError) -> ScriptedReranker:
-    def answer(_: Sequence[Candidate]) -> list[float | None]:
-        raise error
-
-    return ScriptedReranker(answer)
-
-
-def request(shelf: Shelf, query: str = "bridge", **fields: object) -> SearchRequest:
-    asked = SearchRequest(tenant=shelf.tenant, collection=shelf.name, query=query)
-    return replace(asked, **fields)  # type: ignore[arg-type] - a test's shorthand
+from groundwell.domain.search_switches import SearchSwitches
+from groundwell.retrieval.rank import FusionOptions
+from groundwell.retrieval.rerank import RerankOptions
 
 
 @pytest.mark.parametrize("kind", list(SearchType))
@@ -123,7 +45,7 @@ def request(shelf: Shelf, query: str = "bridge", **fields: object) -> SearchRequ
 async def test_scores_lie_in_zero_to_one_and_fall_with_the_rank(
     shelf: Shelf, kind: SearchType, rerank: bool
 ):
-    search = retriever(shelf, reranker=LateInteractionReranker(shelf.database, shelf.space))
+    search = retriever(shelf, reranker=LateInteractionReranker(shelf.space.centre))
     answer = await search.search(
         request(shelf, "steel arch bridge", search_type=kind, rerank=rerank, explain=True)
     )
@@ -134,7 +56,7 @@ async def test_scores_lie_in_zero_to_one_and_fall_with_the_rank(
     explained = [result.explanation for result in answer.results]
     assert [e.rank_final for e in explained if e] == list(range(1, len(found) + 1))
     assert answer.degraded == ()
-    assert answer.timings_ms.keys() == {"embed", "index", "rerank", "load", "total"}
+    assert answer.timings_ms.keys() == {"embed", "index", "rerank", "load", "explain", "total"}
 
 
 scores = st.dictionaries(st.integers(0, 4), st.floats(-1, 40))
@@ -179,16 +101,6 @@ async def test_results_below_the_threshold_are_left_out(shelf: Shelf):
     assert (await search.search(request(shelf, threshold=1.0))).results == ()
 
 
-async def script(shelf: Shelf, dense: dict[str, float], keyword: dict[str, float]) -> ScriptedIndex:
-    ids: dict[str, ChunkId] = {}
-    async with shelf.database.transaction(shelf.tenant) as connection:
-        for row in await (await connection.execute("SELECT id, text FROM chunks")).fetchall():
-            ids.update({key: ChunkId(str(row[0])) for key, text in TEXTS.items() if text == row[1]})
-    return ScriptedIndex(
-        LegScores({ids[k]: s for k, s in dense.items()}, {ids[k]: s for k, s in keyword.items()})
-    )
-
-
 async def test_the_last_candidate_keeps_its_own_score(shelf: Shelf):
     index = await script(shelf, {"arch": 0.8, "cable": 0.7}, {})
     found = (await retriever(shelf, index=index).search(request(shelf, threshold=0.1))).results
@@ -202,24 +114,13 @@ async def test_a_score_does_not_depend_on_candidates_with_less_evidence(shelf: S
         assert (await retriever(shelf, index=index).search(request(shelf))).results[0].score == 0.8
 
 
-async def test_passages_whose_evidence_disagrees_with_the_ranking_share_its_mean(shelf: Shelf):
-    index = await script(shelf, {"arch": 0.8, "cable": 0.6, "beam": 0.1}, {})
-    reranker = ScriptedReranker(lambda all_: [float("cable" in c.text) for c in all_])
-    search = retriever(shelf, index=index, reranker=reranker, options=RetrievalOptions(blend=0.1))
-    for limit in (1, 3):
-        found = (await search.search(request(shelf, limit=limit))).results
-        expected = [("cable", 0.7), ("arch", 0.7), ("beam", 0.1)][:limit]
-        assert [r.document_id for r in found] == [key for key, _ in expected]
-        assert [r.score for r in found] == pytest.approx([score for _, score in expected])
-
-
 async def test_ranks_instead_of_scores_are_joined_when_so_set(shelf: Shelf):
     # By scores the lead of "arch" in one list counts, by ranks only that "cable" is in both.
     index = await script(
         shelf, {"arch": 0.9, "cable": 0.2, "beam": 0.1}, {"tide": 9.0, "cable": 1.5, "bread": 1.0}
     )
     by_score = await retriever(shelf, index=index).search(request(shelf))
-    by_rank = await retriever(shelf, index=index, options=RetrievalOptions(fusion="rrf")).search(
+    by_rank = await retriever(shelf, index=index, fusion=FusionOptions(method="rrf")).search(
         request(shelf, explain=True)
     )
     assert by_score.results[0].document_id in {"arch", "tide"}
@@ -236,7 +137,9 @@ async def test_at_most_as_many_results_as_asked_for(shelf: Shelf):
 async def test_the_first_results_are_the_same_however_many_are_asked_for(shelf: Shelf):
     dense = {"arch": 0.9, "cable": 0.7, "beam": 0.1, "bread": 0.0}
     index = await script(shelf, dense, {"cable": 9.0, "beam": 8.0, "tide": 0.1})
-    search = retriever(shelf, index=index, options=RetrievalOptions(depth=2, rerank_depth=2))
+    search = retriever(
+        shelf, index=index, fusion=FusionOptions(depth=2), second=RerankOptions(depth=2)
+    )
     few = await search.search(request(shelf, limit=2))
     many = await search.search(request(shelf, limit=5))
     assert [r.chunk_id for r in many.results][:2] == [r.chunk_id for r in few.results]
@@ -263,39 +166,6 @@ async def test_scores_of_the_stages_are_shown_only_on_request(shelf: Shelf):
     assert (best.rerank, best.rank_fused, best.rank_final) == (0.5, 1, 1)
 
 
-async def test_the_reranker_changes_the_order(shelf: Shelf):
-    search = retriever(
-        shelf,
-        reranker=ScriptedReranker(lambda all_: [float("beam" in c.text) for c in all_]),
-        options=RetrievalOptions(blend=0.1),
-    )
-    assert (await search.search(request(shelf))).results[0].document_id == "beam"
-    first = (await search.search(request(shelf, "arch bridge", rerank=False))).results[0]
-    assert first.document_id == "arch"
-
-
-@pytest.mark.parametrize("score", [None, 0.3])
-async def test_the_order_stays_when_the_reranker_cannot_tell(shelf: Shelf, score: float | None):
-    plain = await retriever(shelf).search(request(shelf))
-    reranker = ScriptedReranker(lambda candidates: [score] * len(candidates))
-    reranked = await retriever(shelf, reranker=reranker).search(request(shelf))
-    assert [r.document_id for r in reranked.results] == [r.document_id for r in plain.results]
-    assert len(reranker.seen) == len(plain.results)
-
-
-async def test_a_candidate_that_cannot_be_scored_stays_below_those_that_can(shelf: Shelf):
-    reranker = ScriptedReranker(lambda all_: [None, *(0.5 for _ in all_[1:])])
-    plain = (await retriever(shelf).search(request(shelf))).results
-    reranked = (await retriever(shelf, reranker=reranker).search(request(shelf))).results
-    assert reranked[-1].chunk_id == plain[0].chunk_id or (reranked[-1].score == reranked[-2].score)
-
-
-async def test_a_reranker_that_needs_no_text_gets_none(shelf: Shelf):
-    reranker = ScriptedReranker(lambda all_: [None] * len(all_), needs_text=False)
-    await retriever(shelf, reranker=reranker).search(request(shelf))
-    assert {candidate.text for candidate in reranker.seen} == {""}
-
-
 @pytest.mark.parametrize("error", [ProviderError("No."), UnavailableError("Away.")])
 async def test_the_search_goes_on_without_its_embedder_and_says_so(
     shelf: Shelf, error: GroundwellError
@@ -304,40 +174,6 @@ async def test_the_search_goes_on_without_its_embedder_and_says_so(
     assert answer.degraded == ("embedder",)
     assert answer.encoding is None
     assert {r.document_id for r in answer.results} == {"arch", "cable", "beam"}
-
-
-async def test_the_search_goes_on_without_its_reranker_and_says_so(shelf: Shelf):
-    plain = await retriever(shelf).search(request(shelf))
-    for error in (ProviderError("No."), UnavailableError("Away.")):
-        answer = await retriever(shelf, reranker=raising(error)).search(request(shelf))
-        assert answer.degraded == ("reranker",)
-        assert [r.chunk_id for r in answer.results] == [r.chunk_id for r in plain.results]
-
-
-@dataclass
-class LateReranker:
-    """Never answers in time."""
-
-    needs_text: bool = True
-
-    async def rerank(
-        self, tenant: TenantId, query: AnalysedQuery, candidates: Sequence[Candidate]
-    ) -> list[float | None]:
-        assert tenant
-        assert query.text
-        await asyncio.sleep(60)
-        return [1.0] * len(candidates)
-
-
-async def test_a_late_reranker_is_not_waited_for(shelf: Shelf):
-    plain = await retriever(shelf).search(request(shelf))
-    search = retriever(
-        shelf, reranker=LateReranker(), options=RetrievalOptions(rerank_seconds=0.05)
-    )
-    answer = await search.search(request(shelf))
-    assert answer.degraded == ("reranker",)
-    assert [r.chunk_id for r in answer.results] == [r.chunk_id for r in plain.results]
-    assert 50 <= answer.timings_ms["rerank"] < 5000
 
 
 async def test_a_semantic_search_without_an_embedder_is_an_error(shelf: Shelf):
@@ -354,7 +190,7 @@ async def test_a_keyword_search_needs_no_embedder(shelf: Shelf):
 
 
 async def test_a_search_that_finds_nothing_answers_nothing(shelf: Shelf):
-    search = retriever(shelf, reranker=LateInteractionReranker(shelf.database, shelf.space))
+    search = retriever(shelf, reranker=LateInteractionReranker(shelf.space.centre))
     nothing = parse_filter({"kind": "submarine"})
     assert (await search.search(request(shelf, filter=nothing))).results == ()
 
@@ -373,3 +209,52 @@ async def test_scores_that_are_below_zero_become_zero(shelf: Shelf):
     opposite = LegScores({chunk: -abs(score) for chunk, score in legs.dense.items()}, {})
     answer = await retriever(shelf, index=ScriptedIndex(opposite)).search(request(shelf))
     assert [r.score for r in answer.results] == [0.0] * len(TEXTS)
+
+
+async def test_a_recent_document_of_the_wanted_category_overtakes(shelf: Shelf):
+    await put(
+        shelf,
+        {"old": "Rope bridges sway.", "new": "Rope bridges sway."},
+        {
+            "old": {"date": "2020-01-01", "category": "news"},
+            "new": {"published": "2025-12-31", "category": ["News", "bridges"]},
+        },
+    )
+    search = retriever(shelf)
+
+    async def order(**switches: object) -> list[str]:
+        asked = request(
+            shelf,
+            "rope bridges sway",
+            rerank=False,
+            explain=True,
+            switches=SearchSwitches(**switches),  # type: ignore[arg-type] - a test's shorthand
+        )
+        found = (await search.search(asked)).results
+        for result in found:
+            assert result.explanation is not None
+            assert (result.explanation.metadata is None) == (not switches)
+        return [result.document_id for result in found[:2]]
+
+    assert set(await order()) == {"old", "new"}
+    assert await order(metadata_weight=0.1, recency_half_life_days=30) == ["new", "old"]
+    (first, *_) = await order(metadata_weight=0.1, category="bridges")
+    assert first == "new"
+
+
+async def test_weights_that_are_all_zero_are_refused_before_anything_is_searched(shelf: Shelf):
+    search = retriever(shelf, embedder=failing(ProviderError("No.")))
+    switches = SearchSwitches(dense_weight=0, keyword_weight=0)
+    with pytest.raises(InvalidInputError, match="all 0"):
+        await search.search(request(shelf, switches=switches))
+
+
+async def test_alpha_decides_between_meaning_and_words(shelf: Shelf):
+    index = await script(shelf, {"arch": 0.9, "cable": 0.1}, {"tide": 9.0, "bread": 1.0})
+    search = retriever(shelf, index=index)
+    for alpha, first in ((0.9, "arch"), (0.1, "tide")):
+        asked = request(shelf, switches=SearchSwitches(dense_weight=alpha), explain=True)
+        best = (await search.search(asked)).results[0]
+        assert best.document_id == first
+        assert best.explanation is not None
+        assert best.explanation.fused == pytest.approx(0.9)

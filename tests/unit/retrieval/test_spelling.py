@@ -9,13 +9,25 @@ from hypothesis import strategies as st
 
 from groundwell.domain.analysis import analyse
 from groundwell.retrieval.english_words import EnglishWords
-from groundwell.retrieval.spelling import KnownTerms, SpellingCorrector, is_likely_slip
+from groundwell.retrieval.slips import is_likely_slip
+from groundwell.retrieval.spelling import SpellingCorrector, has_unknown_word
 
 TEXT = (
     "Hypertrophy training with the barbell squat. Protein synthesis after exercise. "
     "Body composition and cholesterol in athletes, periodization of strength, "
     "the frobnicator and another frobnicator, runners running whereas others rest"
 )
+
+
+class KnownTerms:
+    """A vocabulary held in memory."""
+
+    def __init__(self, frequencies: Mapping[str, int]) -> None:
+        self._frequencies = frequencies
+
+    async def frequencies(self, terms: Collection[str]) -> Mapping[str, int]:
+        """Those of `terms` that occur, with their frequencies."""
+        return {term: self._frequencies[term] for term in terms if term in self._frequencies}
 
 
 def vocabulary_of(text: str) -> KnownTerms:
@@ -133,10 +145,45 @@ async def test_a_query_in_another_language_stays(corrector: SpellingCorrector):
     assert (await corrector.correct(query, COLLECTION)).text == query
 
 
-async def test_a_common_english_word_is_put_right_though_the_collection_lacks_it(
-    corrector: SpellingCorrector,
-):
-    assert (await corrector.correct("goverment", COLLECTION)).text == "government"
+async def test_a_word_that_the_collection_lacks_is_never_put_in(corrector: SpellingCorrector):
+    assert (await corrector.correct("goverment", COLLECTION)).text == "goverment"
+    # Rather what was meant, which is not there, than what is there and was not meant.
+    assert (await corrector.correct("goverment", vocabulary_of("governess"))).text == "goverment"
+    assert (await corrector.correct("goverment", vocabulary_of("governments"))).text == "government"
+
+
+async def test_a_letter_not_doubled_comes_before_another_letter(corrector: SpellingCorrector):
+    held = vocabulary_of("rulers rulers rulers runners training plan")
+    corrected = await corrector.correct("traning plan for runers", held)
+    assert corrected.text == "training plan for runners"
+
+
+async def test_an_acronym_of_the_collection_is_no_foreign_word(corrector: SpellingCorrector):
+    held = vocabulary_of("accurate RTK positioning")
+    corrected = await corrector.correct("how acurate is RTK positoning?", held)
+    assert corrected.text == "how accurate is RTK positioning?"
+
+
+async def test_a_word_that_one_of_the_languages_holds_stays(corrector: SpellingCorrector):
+    held = KnownTerms(dict.fromkeys((*analyse("protein"), *analyse("Proteinen", "de")), 9))
+    languages = ("de", "en")
+    assert analyse("proteinen") != analyse("protein")
+    assert (await corrector.correct("proteinen", held, languages)).text == "proteinen"
+    assert (await corrector.correct("protien", held, languages)).text == "protein"
+
+
+async def test_a_query_in_another_language_of_the_collection_stays(corrector: SpellingCorrector):
+    german = "welche Muskeln trainiert man beim Rudern"
+    held = KnownTerms(dict.fromkeys((*analyse("trained"), *analyse(german, "de")), 9))
+    query = german.replace("trainiert", "traind")
+    assert (await corrector.correct(query, held, ("de", "en"))).text == query
+
+
+def test_a_word_with_a_known_reading_is_not_unknown():
+    (german,), (english,) = analyse("Muskeln", "de"), analyse("Muskeln")
+    assert german != english
+    assert not has_unknown_word("Muskeln", ("de", "en"), frozenset({english}))
+    assert has_unknown_word("Muskeln", ("de", "en"), frozenset({english, german}))
 
 
 async def test_an_unknown_name_is_not_bent_into_a_word_the_collection_lacks(

@@ -6,17 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from groundwell.domain.analysis import analyse
 from groundwell.domain.errors import InvalidInputError, NotFoundError
 from groundwell.retrieval.synonyms import BUNDLED, SynonymPack, bundled_pack, parse_pack
 from groundwell.retrieval.variants import ruled_variants
 
 
 def found(pack: SynonymPack, query: str) -> list[tuple[str, list[str]]]:
-    terms = analyse(query)
     return [
-        (" ".join(terms[match.start : match.end]), [each.text for each in match.expansions])
-        for match in pack.matches(terms)
+        (" ".join(match.terms), [each.text for each in match.expansions])
+        for match in pack.matches(query)
     ]
 
 
@@ -29,6 +27,32 @@ def test_a_phrase_is_found_in_any_case_and_form():
     assert found(pack, "RDLs") == [("rdls", ["Romanian deadlift"])]
     assert found(pack, "squat split") == []
     assert found(pack, "") == []
+
+
+@pytest.mark.parametrize("languages", [("en",), ("de", "en")])
+def test_an_abbreviation_that_is_a_stop_word_is_found_in_capitals_only(languages: tuple[str, ...]):
+    text = '{"IF": ["intermittent fasting"], "IT band": ["iliotibial band"]}'
+    pack = parse_pack(text).read_in(languages)
+    assert set(dict(found(pack, "is IF healthy?"))) == {"IF"}
+    assert set(dict(found(pack, "IF"))) == {"IF"}
+    assert found(pack, "what if it is healthy?") == []
+    assert found(pack, "WHAT IF IT IS") == []
+    assert found(pack, "bands") == []
+    assert found(pack, "a tight IT band")[0] == ("IT band", ["iliotibial band"])
+    assert pack.short_forms == {"IF": "intermittent fasting"}
+
+
+def test_phrases_are_found_in_forms_of_the_collections_languages():
+    pack = parse_pack('{"Kniebeuge": {"expansions": ["squat"], "both_ways": true}}')
+    assert found(pack, "Kniebeugen") == []
+    german = pack.read_in(("de", "en"))
+    assert found(german, "Kniebeugen") == [("kniebeug", ["squat"])]
+    assert set(dict(found(german, "squats"))) == {"squat"}
+
+
+def test_a_phrase_that_another_language_does_not_search_is_left_out_of_it():
+    german = parse_pack('{"der": ["derivation"], "RDL": ["x1"]}').read_in(("de",))
+    assert found(german, "der Ableitung") == []
 
 
 def test_an_expansion_leads_back_only_where_declared():
@@ -81,7 +105,9 @@ def test_short_forms_serve_the_rules_for_variants():
         ("{}", "no entries"),
         ('{"RDL": ["x1"], "RDL": ["x2"]}', '"RDL" is given twice, the first time as "RDL"'),
         ('{"squat": ["x1"], "Squats": ["x2"]}', '"Squats" is given twice, the first time as "squ'),
-        ('{"the": ["x1"]}', '"the" has no word that is searched'),
+        ('{"the": ["x1"]}', '"the" has no word that is searched, only stop words or none'),
+        ('{"if": ["x1"]}', "an abbreviation needs 2 capitals or more"),
+        ('{"IF": {"expansions": ["x1"], "both_ways": true}}', '"IF" cannot work both ways'),
         ('{"": ["x1"]}', "no word that is searched"),
         ('{"RDL": ["of"]}', '"of" has no word that is searched'),
         ('{"a1 b1 c1 d1 e1": ["x1"]}', "more than 4 words"),
@@ -95,7 +121,7 @@ def test_short_forms_serve_the_rules_for_variants():
         ('{"RDL": {"both_ways": true}}', "needs a list of texts"),
         ('{"RDL": {"expansions": ["x1"], "both_ways": 1}}', "true or false"),
         ('{"RDL": {"expansions": ["x1"], "way": 1}}', "fields other than"),
-        ('{"pull-up": ["pull ups"]}', '"pull ups" says the same as "pull-up"'),
+        ('{"low-fat": ["low fats"]}', '"low fats" says the same as "low-fat"'),
         (json.dumps({f"x{n}": ["y1"] for n in range(5001)}), "5001 entries; 5000 is the most"),
         (b"\xff\xfe\x00", "no JSON"),
         (" " * (3 << 20), "larger than 2 MiB"),
@@ -121,10 +147,10 @@ def test_anything_else_is_an_error_too(text: str | bytes):
 @given(terms=st.lists(st.sampled_from(["aa", "bb", "cc", "dd"]), max_size=12))
 def test_matches_are_in_order_and_do_not_overlap(terms: list[str]):
     pack = parse_pack('{"aa bb": ["x1"], "bb cc aa": ["x2"], "cc": ["x3"], "bb": ["x4"]}')
-    end = 0
-    for match in pack.matches(terms):
-        assert end <= match.start < match.end <= len(terms)
-        end = match.end
+    left = " ".join(terms)
+    for match in pack.matches(left):
+        _, phrase, left = left.partition(" ".join(match.terms))
+        assert phrase
 
 
 @pytest.mark.parametrize("name", BUNDLED)
@@ -134,6 +160,8 @@ def test_bundled_packs_can_be_read(name: str):
 
 def test_the_pack_for_strength_training_knows_its_abbreviations():
     pack = bundled_pack("strength_training")
+    assert found(pack, "pushups") == [("pushup", ["push-ups"])]
+    assert found(pack, "how many push-ups?")[0][1] == ["pushup"]
     assert found(pack, "RDL form") == [("rdl", ["Romanian deadlift"])]
     assert found(pack, "Romanian deadlifts") == [("romanian deadlift", ["RDL"])]
     assert found(pack, "what is my 1RM?")[0][1][0] == "one repetition maximum"

@@ -69,6 +69,12 @@ def test_rules_make_variants(query: str, variants: tuple[str, ...]):
     assert ruled_variants(query, SHORT_FORMS) == variants
 
 
+def test_an_abbreviation_in_capitals_is_found_in_capitals_only():
+    short_forms = {"IF": "intermittent fasting"}
+    assert ruled_variants("IF basics", short_forms) == ("intermittent fasting basics",)
+    assert ruled_variants("basics if hungry", short_forms) == ()
+
+
 def test_rules_make_three_variants_at_most():
     assert len(ruled_variants("What is the OHP for push-ups?", SHORT_FORMS)) == 3
 
@@ -108,19 +114,21 @@ async def test_a_query_cannot_leave_its_tags():
 )
 async def test_the_rules_stand_in_for_a_model_that_fails(script: list[str | ProviderError]):
     variants = await QueryRewriter(FakeLanguageModel([script])).variants(QUERY)
-    assert variants == QueryVariants(("improve my squat",), (), is_degraded=True)
+    assert variants == QueryVariants(("improve my squat",), (), missing="language_model")
 
 
 async def test_the_rules_stand_in_for_a_model_that_is_too_slow():
     rewriter = QueryRewriter(SilentLanguageModel(), deadline_seconds=0.01)
     variants = await rewriter.variants(QUERY)
-    assert variants.is_degraded
+    assert variants.missing == "language_model"
     assert variants.phrasings == ("improve my squat",)
 
 
 async def test_without_a_model_the_rules_are_no_degradation():
-    rewriter = QueryRewriter(None, SHORT_FORMS)
-    assert await rewriter.variants("RDL") == QueryVariants(("Romanian deadlift",))
+    rewriter = QueryRewriter(None)
+    assert await rewriter.variants("RDL", abbreviations=SHORT_FORMS) == QueryVariants(
+        ("Romanian deadlift",)
+    )
 
 
 async def test_a_query_without_letters_is_not_sent_to_the_model():

@@ -8,25 +8,30 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import count
 from uuid import uuid4
 
 import numpy as np
 from tests.fakes.embedder import FakeEmbedder
 
 from groundwell.domain.analysis import analyse
-from groundwell.domain.chunks import Chunk, EncodedChunk
-from groundwell.domain.documents import CollectionId, Metadata, TenantId
+from groundwell.domain.chunks import Chunk, EncodedChunk, with_gaps
+from groundwell.domain.documents import CollectionId, Metadata, TenantId, VersionId
 from groundwell.domain.late_interaction import centre_and_pack
 from groundwell.domain.search import AnalysedQuery, IndexScope
-from groundwell.store.chunks import IndexedDocument, swap_chunks
+from groundwell.store.chunk_writer import IndexedDocument
+from groundwell.store.chunks import swap_chunks
 from groundwell.store.collections import ensure_collection
 from groundwell.store.database import Database
-from groundwell.store.documents import Work, load_work
 from groundwell.store.identity import insert_owner
+from groundwell.store.ingestion import Work, claim_work
 from groundwell.store.intake import Accepted, NewDocument, accept_documents
 from groundwell.store.spaces import EmbeddingSpace, open_space
 
 DIMENSION = 64
+# Attempts have growing numbers, with room for those that handing in again takes.
+_fences = count(1 << 20, 1 << 10)
+_fence_of: dict[VersionId, int] = {}
 CENTRE = np.zeros(DIMENSION, dtype=np.float32)
 encode = FakeEmbedder(DIMENSION)._encode
 
@@ -81,14 +86,17 @@ async def accept(shelf: Shelf, *documents: NewDocument) -> list[Accepted]:
 
 def encoded(text: str) -> list[EncodedChunk]:
     """The text's paragraphs as chunks."""
+    pieces = [
+        Chunk(ordinal, match.group(), *match.span())
+        for ordinal, match in enumerate(re.finditer(r"[^\n]+", text))
+    ]
     chunks: list[EncodedChunk] = []
-    for ordinal, match in enumerate(re.finditer(r"[^\n]+", text)):
-        piece = match.group()
-        encoding = encode(piece)
-        terms = analyse(piece)
+    for chunk in with_gaps(text, pieces):
+        encoding = encode(chunk.text)
+        terms = analyse(chunk.text)
         chunks.append(
             EncodedChunk(
-                Chunk(ordinal, piece, *match.span()),
+                chunk,
                 encoding.vector,
                 centre_and_pack(encoding.token_vectors, CENTRE),
                 dict(Counter(terms)),
@@ -100,14 +108,24 @@ def encoded(text: str) -> list[EncodedChunk]:
 
 async def works(shelf: Shelf, accepted: Sequence[Accepted]) -> list[Work]:
     """What is to be done of documents, as the worker sees it."""
+    fence = next(_fences)
     async with shelf.database.transaction(shelf.tenant) as connection:
-        return await load_work(connection, [document.uid for document in accepted])
+        found = await claim_work(connection, [document.uid for document in accepted], fence)
+    _fence_of.update({work.version: fence for work in found})
+    return found
+
+
+def fence_of(work: Work) -> int:
+    """The number of the attempt that took this version up last."""
+    return _fence_of[work.version]
 
 
 def indexed(work: Work) -> IndexedDocument:
     """A document ready to be swapped in."""
     assert work.parsed is not None
-    return IndexedDocument(work.uid, work.version, work.number, encoded(work.parsed.text))
+    return IndexedDocument(
+        work.uid, work.version, work.number, encoded(work.parsed.text), fence=fence_of(work)
+    )
 
 
 async def swap(shelf: Shelf, documents: Sequence[IndexedDocument]) -> bool:

@@ -17,19 +17,18 @@ from tests.unit.store.setting import (
     works,
 )
 
-from groundwell.domain.documents import DocumentStatus
+from groundwell.domain.documents import DocumentStatus, Stage
 from groundwell.domain.errors import ConflictError
 from groundwell.store.database import Database
 from groundwell.store.documents import (
     count_documents,
-    fail_unfinished,
     find_content,
     get_document,
     list_documents,
     load_text,
-    mark_failed,
 )
-from groundwell.store.intake import accept_documents
+from groundwell.store.ingestion import fail_unfinished, mark_failed
+from groundwell.store.intake import NewDocument, accept_documents
 
 
 @pytest.fixture
@@ -39,7 +38,7 @@ async def shelf(database: Database, database_url: str) -> Shelf:
 
 async def fail(shelf: Shelf, *uids: object) -> None:
     async with shelf.database.transaction(shelf.tenant) as connection:
-        await fail_unfinished(connection, list(uids), "corrupt", "It is broken.")  # type: ignore[arg-type] - ids of documents
+        await fail_unfinished(connection, list(uids), "corrupt", "It is broken.", 0)  # type: ignore[arg-type] - ids of documents
 
 
 async def count(shelf: Shelf) -> int:
@@ -227,10 +226,10 @@ async def test_documents_are_listed_newest_first_and_page_by_page(shelf: Shelf):
 
 
 async def test_a_failure_of_an_older_version_does_not_touch_the_newer_one(shelf: Shelf):
-    (first,) = await accept(shelf, new_document("One.", id="a"))
+    (first,) = await works(shelf, await accept(shelf, new_document("One.", id="a")))
     await accept(shelf, new_document("Two.", id="a"))
     async with shelf.database.transaction(shelf.tenant) as connection:
-        await mark_failed(connection, first.uid, first.version, "corrupt", "It is broken.")
+        await mark_failed(connection, first, "corrupt", "It is broken.", 0)
         document = await get_document(connection, "a", shelf.name)
     assert document.status == DocumentStatus.PENDING
 
@@ -252,3 +251,41 @@ def test_a_document_is_known_by_its_key_then_its_id_then_its_bytes():
     assert new_document("x", key="k", id="i").identity == "key/k"
     assert new_document("x", id="i").identity == "id/i"
     assert new_document("x").identity == f"sha256/{digest}"
+
+
+def announced(given: str, /, **fields: object) -> NewDocument:
+    return new_document(given, text=None, awaits_bytes=True, **fields)
+
+
+async def test_bytes_that_are_here_do_not_give_way_to_announced_ones(shelf: Shelf):
+    await accept(shelf, new_document("The first.", id="a"))
+    with pytest.raises(ConflictError) as caught:
+        await accept(shelf, announced("The second.", id="a"))
+    assert caught.value.code == "ingestion_in_progress"
+    (same,) = await accept(shelf, announced("The first.", id="a"))
+    assert (same.version, same.has_work) == (1, False)
+
+
+async def test_announced_bytes_are_not_taken_for_bytes_that_are_here(shelf: Shelf):
+    (first,) = await accept(shelf, announced("The first.", id="a"))
+    assert await works(shelf, [first]) == []
+    (sent,) = await accept(shelf, new_document("The first.", id="a"))
+    assert (sent.uid, sent.version, sent.has_work) == (first.uid, 2, True)
+    assert [work.number for work in await works(shelf, [sent])] == [2]
+
+
+async def test_a_job_that_gives_up_leaves_an_announced_version_alone(shelf: Shelf):
+    (document,) = await put(shelf, {"a": "The first."})
+    await accept(shelf, announced("The second.", id="a"))
+    async with shelf.database.transaction(shelf.tenant) as connection:
+        await fail_unfinished(connection, [document.uid], "code", "Why.", 1 << 62)
+        found = await get_document(connection, "a")
+    assert (found.status, found.stage) == (DocumentStatus.PENDING, Stage.AWAITING_UPLOAD)
+
+
+async def test_a_failed_document_is_tried_again_when_its_bytes_are_announced(shelf: Shelf):
+    (document,) = await accept(shelf, new_document("The first.", id="a"))
+    await fail(shelf, document.uid)
+    (again,) = await accept(shelf, announced("The first.", id="a"))
+    assert (again.version, again.has_work) == (1, True)
+    assert [work.number for work in await works(shelf, [again])] == [1]

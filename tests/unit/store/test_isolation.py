@@ -10,19 +10,19 @@ import psycopg
 import pytest
 from tests.unit.store.setting import Shelf, asked, make_shelf, put
 
-from groundwell.adapters.reranker.late_interaction import LateInteractionReranker
 from groundwell.adapters.search_index.postgres import PostgresSearchIndex
 from groundwell.domain.chunks import ChunkId
 from groundwell.domain.documents import PageSpan, TenantId
 from groundwell.domain.errors import NotFoundError
 from groundwell.domain.search import IndexScope, SearchType
-from groundwell.ports.reranker import Candidate
+from groundwell.store.chunk_vectors import ChunkVectors
 from groundwell.store.database import Database, app_options, owner_options
 from groundwell.store.passages import load_pages, load_passages
+from groundwell.store.terms import TermEvidence, load_terms
 
 # The queue is the server's own: its rows carry ids only, and a worker serves all tenants.
-# Spaces and migrations describe the installation, not a tenant's data.
-WITHOUT_TENANT = {"schema_migrations", "embedding_spaces"}
+# Spaces, migrations and counts of jobs and workers describe the installation, not a tenant's data.
+WITHOUT_TENANT = {"schema_migrations", "embedding_spaces", "job_outcomes", "worker_metrics"}
 TABLES = """
     SELECT c.relname, c.relrowsecurity, c.relforcerowsecurity,
            EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid
@@ -30,8 +30,6 @@ TABLES = """
     FROM pg_class c WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'groundwell'::regnamespace
       AND c.relname NOT LIKE 'procrastinate\\_%'
 """
-# Given a tenant, as every call is, but entering none.
-COUNT: LiteralString = "SELECT count(*) FROM collections WHERE %s::uuid IS NOT NULL"
 
 
 @pytest.fixture
@@ -81,10 +79,14 @@ def test_every_table_of_tenants_checks_what_is_read_and_what_is_written(owner: p
         and check == qual
     }
     assert guarded == tenant_tables(owner) | {"tenants"}
-    # A second permissive policy would open the rows again; only the search role may have one.
+    # A second permissive policy would open the rows again: only roles that read may have one, and
+    # the one that forgets what is too old of the audit log, of the cache and of spent tokens.
+    aging = ("audit_log", "cache_entries", "token_use")
+    readers = (["groundwell_search"], ["groundwell_backup"], ["groundwell_keeper"])
     assert all(
-        roles == ["groundwell_search"] and command == "SELECT"
-        for _, qual, _, command, roles in policies
+        (roles in readers and command == "SELECT")
+        or (table in aging and (command, roles) == ("DELETE", ["groundwell_keeper"]))
+        for table, qual, _, command, roles in policies
         if "current_tenant()" not in (qual or "")
     )
 
@@ -94,7 +96,12 @@ def test_the_restricted_roles_own_no_data_and_have_no_powers(owner: psycopg.Conn
         "SELECT rolname, rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, rolcanlogin"
         " FROM pg_roles WHERE rolname LIKE 'groundwell\\_%'"
     ).fetchall()
-    assert {name for name, *_ in roles} == {"groundwell_app", "groundwell_search"}
+    assert {name for name, *_ in roles} == {
+        "groundwell_app",
+        "groundwell_search",
+        "groundwell_backup",
+        "groundwell_keeper",
+    }
     assert not any(any(powers) for _, *powers in roles)
     owned = owner.execute(
         "SELECT relname FROM pg_class WHERE relowner::regrole::text LIKE 'groundwell\\_%'"
@@ -107,7 +114,12 @@ def test_the_restricted_roles_own_no_data_and_have_no_powers(owner: psycopg.Conn
 
 
 def test_the_restricted_roles_can_make_nothing_in_the_schema(owner: psycopg.Connection):
-    for role in ("groundwell_app", "groundwell_search"):
+    for role in (
+        "groundwell_app",
+        "groundwell_search",
+        "groundwell_backup",
+        "groundwell_keeper",
+    ):
         (may_create,) = owner.execute(
             "SELECT has_schema_privilege(%s, 'groundwell', 'CREATE')", (role,)
         ).fetchone() or (None,)
@@ -122,6 +134,24 @@ def test_the_search_role_cannot_write_nor_read_texts(owner: psycopg.Connection):
     assert {privilege for _, privilege in grants} == {"SELECT"}
     assert "chunks" not in {table for table, _ in grants}
     assert "messages" not in {table for table, _ in grants}
+
+
+def test_the_backup_role_reads_every_table_and_nobody_inherits_it(owner: psycopg.Connection):
+    grants = owner.execute(
+        "SELECT table_name, privilege_type FROM information_schema.role_table_grants"
+        " WHERE grantee = 'groundwell_backup'"
+    ).fetchall()
+    assert {privilege for _, privilege in grants} == {"SELECT"}
+    assert {table for table, _ in grants} >= tenant_tables(owner) | {"tenants"}
+    readable = owner.execute(
+        "SELECT tablename FROM pg_policies WHERE roles::text[] = '{groundwell_backup}'"
+    ).fetchall()
+    assert {table for (table,) in readable} == tenant_tables(owner) | {"tenants"}
+    inherits = owner.execute(
+        "SELECT bool_or(inherit_option) FROM pg_auth_members"
+        " WHERE roleid = 'groundwell_backup'::regrole"
+    ).fetchone()
+    assert inherits == (False,)
 
 
 def test_functions_with_their_owners_rights_have_a_pinned_search_path(owner: psycopg.Connection):
@@ -154,7 +184,7 @@ async def test_a_tenant_sees_its_own_rows_and_no_others(
     await put(shelf, {"a": "ours"})
     await put(other, {"b": "theirs"})
     filled = {"documents", "document_versions", "chunks", "chunk_terms", "term_statistics"}
-    filled |= {shelf.space.table, "collections", "users"}
+    filled |= {shelf.space.table, "collections", "collection_versions", "users", "usage_changes"}
     with psycopg.connect(shelf.url, options=app_options()) as connection:
         connection.execute(
             "SELECT set_config('groundwell.tenant', %s, false)", (str(shelf.tenant),)
@@ -208,7 +238,7 @@ async def test_search_functions_find_nothing_in_a_foreign_collection(shelf: Shel
             )
             assert await cursor.fetchall() == [], suffix
         cursor = await connection.execute(
-            "SELECT * FROM search_keyword(%s, %s, ARRAY[1, 2], ARRAY[1, 1], 10, NULL, 100, 100)",
+            "SELECT * FROM search_keyword(%s, %s, ARRAY[1, 2], ARRAY[1, 1], 10, NULL, NULL, 9, 9)",
             (other.collection, list(query.terms)),
         )
         assert await cursor.fetchall() == []
@@ -232,18 +262,29 @@ async def test_the_text_of_a_foreign_chunk_cannot_be_loaded(shelf: Shelf, other:
     assert len(await load_passages(shelf.database, other.tenant, chunks)) == 1
 
 
-async def test_the_pages_and_bits_of_a_foreign_chunk_cannot_be_loaded(shelf: Shelf, other: Shelf):
+async def test_pages_and_vectors_of_a_foreign_chunk_cannot_be_loaded(shelf: Shelf, other: Shelf):
     chunks = await put_paged(other)
     pages = {chunk: (PageSpan(1, 0, 12),) for chunk in chunks}
     assert await load_pages(shelf.database, shelf.tenant, chunks) == {}
     assert await load_pages(shelf.database, other.tenant, chunks) == pages
-    reranker = LateInteractionReranker(shelf.database, shelf.space, memory_bytes=1 << 20)
-    candidates = [Candidate(chunk, "") for chunk in chunks]
-    (theirs,) = await reranker.rerank(other.tenant, asked("secret"), candidates)
+    vectors = ChunkVectors(shelf.database, shelf.space, memory_bytes=1 << 20)
+    assert (await vectors.read(other.tenant, chunks)).keys() == set(chunks)
     # What is remembered of one tenant is not given to another either.
-    (mine,) = await reranker.rerank(shelf.tenant, asked("secret"), candidates)
-    assert theirs is not None
-    assert mine is None
+    assert await vectors.read(shelf.tenant, chunks) == {}
+
+
+async def test_terms_and_statistics_of_a_foreign_collection_cannot_be_loaded(
+    shelf: Shelf, other: Shelf
+):
+    own, foreign = await put_paged(shelf), await put_paged(other)
+    await put(other, {"c": "secret again", "d": "more secret words"})
+    assert await load_terms(shelf.database, shelf.tenant, foreign, ["secret"]) == TermEvidence()
+    evidence = await load_terms(shelf.database, shelf.tenant, [*foreign, *own], ["secret", "again"])
+    assert evidence.chunks.keys() == set(own)
+    assert (evidence.document_count, evidence.document_frequencies) == (
+        1,
+        {"secret": 1, "again": 0},
+    )
 
 
 async def test_reading_functions_show_a_tenant_its_own_rows_among_foreign_ones(
@@ -252,7 +293,10 @@ async def test_reading_functions_show_a_tenant_its_own_rows_among_foreign_ones(
     calls: list[LiteralString] = [
         "SELECT chunk_id FROM read_passages(%s, %s::uuid[])",
         "SELECT chunk_id FROM read_pages(%s, %s::uuid[])",
-        f"SELECT chunk_id FROM {shelf.space.table}_bits(%s, %s::uuid[])",  # type: ignore[list-item] - a name of ours
+        "SELECT chunk_id FROM read_terms(%s, %s::uuid[], ARRAY['secret'])",
+        "SELECT chunk_id FROM read_traits(%s, %s::uuid[])",
+        "SELECT chunk_id FROM read_windows(%s, %s::uuid[], 1)",
+        f"SELECT chunk_id FROM {shelf.space.table}_vectors(%s, %s::uuid[])",  # type: ignore[list-item] - a name of ours
     ]
     own, foreign = await put_paged(shelf), await put_paged(other)
     for call in calls:
@@ -264,9 +308,10 @@ async def test_reading_functions_show_a_tenant_its_own_rows_among_foreign_ones(
 def test_functions_that_read_texts_have_no_more_rights_than_their_caller(owner: psycopg.Connection):
     rows = owner.execute(
         "SELECT proname, prosecdef FROM pg_proc WHERE pronamespace = 'groundwell'::regnamespace"
-        " AND (proname IN ('read_passages', 'read_pages') OR proname ~ '^space_.*_(legs|bits)$')"
+        " AND (proname ~ '^read_(passages|pages|terms|term_frequencies|traits|windows)$'"
+        " OR proname ~ '^space_.*_(legs|vectors)$')"
     ).fetchall()
-    assert len(rows) == 4
+    assert len(rows) == 8
     assert not any(has_owners_rights for _, has_owners_rights in rows)
 
 
@@ -277,18 +322,3 @@ async def put_paged(shelf: Shelf) -> list[ChunkId]:
         await connection.execute("UPDATE document_versions SET pages = '[[1, 0, 12]]'")
         cursor = await connection.execute("UPDATE chunks SET page = 1 RETURNING id")
         return [ChunkId(str(row[0])) for row in await cursor.fetchall()]
-
-
-async def test_a_tenant_does_not_stay_with_a_connection_of_the_pool(
-    database_url: str, shelf: Shelf
-):
-    pool = Database(database_url, min_size=1, max_size=1)
-    await pool.open()
-    async with pool.transaction(shelf.tenant) as connection:
-        cursor = await connection.execute("SELECT count(*) FROM collections")
-        assert await cursor.fetchone() == (1,)
-    async with pool.anonymous_transaction() as connection:
-        cursor = await connection.execute("SELECT count(*) FROM collections")
-        assert await cursor.fetchone() == (0,)
-    assert await pool.fetch(COUNT, shelf.tenant) == [(0,)]
-    await pool.close()

@@ -45,6 +45,17 @@ def test_migrating_twice_is_harmless(empty_url: str):
     assert migrate(empty_url) == []
 
 
+def test_a_database_whose_migrations_were_others_is_refused(empty_url: str):
+    migrate(empty_url)
+    with psycopg.connect(empty_url) as connection:
+        connection.execute(
+            "UPDATE groundwell.schema_migrations SET digest = NULL WHERE name LIKE '0002%'"
+        )
+    with pytest.raises(StartupError, match=r"0002_embedding_spaces\.sql was another") as refusal:
+        migrate(empty_url)
+    assert refusal.value.code == "database_of_another_version"
+
+
 def test_two_processes_that_migrate_at_once_both_succeed(empty_url: str):
     with ThreadPoolExecutor(3) as threads:
         applied = list(threads.map(migrate, [empty_url] * 3))

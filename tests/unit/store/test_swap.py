@@ -11,6 +11,7 @@ from tests.unit.store.setting import (
     Shelf,
     accept,
     asked,
+    fence_of,
     indexed,
     make_shelf,
     new_document,
@@ -28,7 +29,8 @@ from groundwell.domain.search import SearchType
 from groundwell.store import collections
 from groundwell.store.chunks import delete_document, swap_chunks
 from groundwell.store.database import Database
-from groundwell.store.documents import fail_unfinished, get_document
+from groundwell.store.documents import get_document
+from groundwell.store.ingestion import fail_unfinished
 from groundwell.store.passages import load_pages, load_passages
 from groundwell.store.reweigh import adopt_average_length, reweigh_step
 
@@ -161,16 +163,17 @@ async def test_swapping_the_same_version_again_changes_nothing(shelf: Shelf):
     await assert_statistics_are_exact(shelf)
 
 
-async def test_a_document_that_was_given_up_and_then_finished_shows_no_error(shelf: Shelf):
+async def test_a_document_that_was_given_up_is_not_swapped_in_later(shelf: Shelf):
     accepted = await accept(shelf, new_document("Late but good.", id="a"))
     (work,) = await works(shelf, accepted)
     async with shelf.database.transaction(shelf.tenant) as connection:
-        await fail_unfinished(connection, [work.uid], "ingestion_failed", "It took too long.")
+        reason = "It took too long."
+        await fail_unfinished(connection, [work.uid], "ingestion_failed", reason, fence_of(work))
     await swap(shelf, [indexed(work)])
     async with shelf.database.transaction(shelf.tenant) as connection:
         document = await get_document(connection, "a", None)
-    assert (document.status, document.error_code, document.error_message) == (
-        DocumentStatus.COMPLETE, None, None,
+    assert (document.status, document.error_code, document.chunk_count) == (
+        DocumentStatus.FAILED, "ingestion_failed", 0,
     )  # fmt: skip
 
 

@@ -25,6 +25,7 @@ def make_embedder(handler: Handler, batch_size: int = 32) -> OpenAIEmbedder:
         model="m",
         dimension=3,
         batch_size=batch_size,
+        query_seconds=0.9,
         transport=httpx.MockTransport(handler),
     )
 
@@ -68,7 +69,7 @@ async def test_unusable_answer_is_a_provider_error(body: str):
 
 @pytest.mark.parametrize(
     ("header", "seconds"),
-    [("7", 7), ("1.2", 2), ("-1", None), ("nan", None), ("soon", None), (None, None)],
+    [("17", 17), ("1.2", 2), ("-1", 0), ("nan", 1), ("soon", 1), (None, 1)],
 )
 async def test_too_many_requests_is_unavailable_for_as_long_as_said(
     header: str | None, seconds: int | None

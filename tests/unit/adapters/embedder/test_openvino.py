@@ -96,7 +96,7 @@ def test_damaged_tokenizer_is_refused(tmp_path: Path):
 
 async def test_prefix_counts_in_the_vector_but_not_among_the_tokens(tmp_path: Path):
     plain = OpenVinoEmbedder(write_encoder(tmp_path / "a"), name="a", threads=1)
-    prompts = {"query": "query: "}
+    prompts = {"query": "query: ", "passage": "fox: "}
     prefixed = OpenVinoEmbedder(write_encoder(tmp_path / "b", prompts=prompts), name="b", threads=1)
     expected = await plain.embed_query("query: red fox")
     query = await prefixed.embed_query("red fox")
@@ -104,6 +104,7 @@ async def test_prefix_counts_in_the_vector_but_not_among_the_tokens(tmp_path: Pa
     assert float(query.vector @ expected.vector) > 0.9999
     assert float(query.vector @ passage.vector) < 0.9999
     assert query.token_spans == ((0, 3), (4, 7))
+    assert await prefixed.document_spans(["red fox"]) == [((0, 3), (4, 7))]
     np.testing.assert_allclose(query.token_vectors, expected.token_vectors[2:], atol=0.02)
     await plain.close()
     await prefixed.close()

@@ -16,9 +16,11 @@ linux_only = pytest.mark.skipif(sys.platform != "linux", reason="the cage is Lin
 
 def run_caged(program: str, memory_bytes: int = 1 << 30, cpu_seconds: int = 5):
     """Run `program` as a child that has just entered the sandbox."""
+    # In the cage no file can be read, not even a module's.
     enter = (
+        "import os, socket\n"
         "from groundwell.adapters.parser.kreuzberg.sandbox import enter_sandbox\n"
-        f"missing = enter_sandbox({memory_bytes}, {cpu_seconds})\n"
+        f"missing = enter_sandbox({memory_bytes}, {cpu_seconds}, [], [])\n"
     )
     return subprocess.run(
         [sys.executable, "-c", enter + textwrap.dedent(program)],
@@ -33,7 +35,6 @@ def run_caged(program: str, memory_bytes: int = 1 << 30, cpu_seconds: int = 5):
 @pytest.mark.parametrize("family", ["AF_INET", "AF_INET6", "AF_UNIX", "AF_NETLINK"])
 def test_caged_child_cannot_open_a_socket(family: str):
     result = run_caged(f"""
-        import socket
         try:
             socket.socket(socket.{family}, socket.SOCK_DGRAM)
         except PermissionError:
@@ -45,7 +46,6 @@ def test_caged_child_cannot_open_a_socket(family: str):
 @linux_only
 def test_caged_child_cannot_start_programs():
     result = run_caged("""
-        import os
         try:
             os.execv("/bin/true", ["true"])
         except PermissionError:

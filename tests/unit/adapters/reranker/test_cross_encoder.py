@@ -75,7 +75,7 @@ async def test_reranker_gives_these_scores_in_the_precision_of_the_processor(
 ):
     reranker = CrossEncoderReranker(write_cross_encoder(tmp_path, family=family), threads=2)
     for query, expected in zip(GOLDEN["queries"], GOLDEN["scores"][family][SIGMOID], strict=True):
-        scores = await reranker.rerank(TENANT, asked(query), candidates(*GOLDEN["passages"]))
+        scores = await reranker.rerank(asked(query), candidates(*GOLDEN["passages"]))
         np.testing.assert_allclose(np.array(scores, np.float32), expected, atol=0.02)
     await reranker.close()
 
@@ -95,16 +95,16 @@ def test_the_longer_of_query_and_passage_is_cut(tmp_path: Path):
 async def test_scores_do_not_depend_on_what_else_is_scored(tmp_path: Path):
     reranker = CrossEncoderReranker(write_cross_encoder(tmp_path), threads=2)
     texts = [f"{'fox ' * (number % 40)}red {'blue ' * (number % 7)}" for number in range(120)]
-    together = await reranker.rerank(TENANT, asked("red fox"), candidates(*texts))
+    together = await reranker.rerank(asked("red fox"), candidates(*texts))
     for number in (0, 39, 77, 119):
-        alone = await reranker.rerank(TENANT, asked("red fox"), candidates(texts[number]))
+        alone = await reranker.rerank(asked("red fox"), candidates(texts[number]))
         assert alone == pytest.approx([together[number]], abs=0.02)
     await reranker.close()
 
 
 async def test_a_blank_passage_has_no_score(tmp_path: Path):
     reranker = CrossEncoderReranker(write_cross_encoder(tmp_path), threads=1)
-    scores = await reranker.rerank(TENANT, asked("fox"), candidates("", "red", " \n", "\ud800"))
+    scores = await reranker.rerank(asked("fox"), candidates("", "red", " \n", "\ud800"))
     assert [score is None for score in scores] == [True, False, True, False]
     await reranker.close()
 
@@ -186,16 +186,16 @@ async def test_abandoned_call_does_not_hold_up_the_next(tmp_path: Path):
     many = candidates(*["red fox " * 30] * 20_000)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
-            await reranker.rerank(TENANT, asked("fox"), many)
+            await reranker.rerank(asked("fox"), many)
     async with asyncio.timeout(20):
-        assert len(await reranker.rerank(TENANT, asked("fox"), candidates("fox"))) == 1
+        assert len(await reranker.rerank(asked("fox"), candidates("fox"))) == 1
     await reranker.close()
 
 
 async def test_closing_refuses_calls_that_run_or_come_later_and_closes_again(tmp_path: Path):
     reranker = CrossEncoderReranker(write_cross_encoder(tmp_path), threads=1)
     many = candidates(*["red fox " * 30] * 2_000)
-    calls = [asyncio.create_task(reranker.rerank(TENANT, asked("fox"), many)) for _ in range(2)]
+    calls = [asyncio.create_task(reranker.rerank(asked("fox"), many)) for _ in range(2)]
     await asyncio.sleep(0)
     await reranker.close()
     await reranker.close()
@@ -203,4 +203,4 @@ async def test_closing_refuses_calls_that_run_or_come_later_and_closes_again(tmp
         with pytest.raises(UnavailableError):
             await call
     with pytest.raises(UnavailableError):
-        await reranker.rerank(TENANT, asked("fox"), candidates("fox"))
+        await reranker.rerank(asked("fox"), candidates("fox"))

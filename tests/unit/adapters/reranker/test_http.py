@@ -12,7 +12,6 @@ from tests.fakes.staged_server import Scene, Stage, staged
 
 from groundwell.adapters.reranker.http import HttpReranker
 from groundwell.domain.chunks import ChunkId
-from groundwell.domain.documents import TenantId
 from groundwell.domain.errors import (
     GroundwellError,
     ProviderError,
@@ -45,7 +44,7 @@ async def ask(stage: Stage, *texts: str, timeout_seconds: float = 10) -> list[fl
     )
     found = [Candidate(ChunkId(str(uuid4())), text) for text in texts]
     try:
-        return await reranker.rerank(TenantId(uuid4()), AnalysedQuery("Why?", (), None), found)
+        return await reranker.rerank(AnalysedQuery("Why?", (), None), found)
     finally:
         await reranker.close()
 
@@ -102,10 +101,10 @@ async def test_a_connection_that_breaks_within_the_answer_is_not_tried_again():
 @pytest.mark.parametrize(
     ("headers", "seconds"), [("", 1), ("Retry-After: 17\r\n", 17), ("Retry-After: soon\r\n", 1)]
 )
-async def test_a_server_that_asks_to_wait_is_not_asked_again(headers: str, seconds: int):
+async def test_a_server_that_asks_to_wait_too_long_is_not_asked_again(headers: str, seconds: int):
     async with staged(status("429 Slow down", headers=headers), results()) as stage:
         with pytest.raises(UnavailableError) as caught:
-            await ask(stage, "a")
+            await ask(stage, "a", timeout_seconds=0.9)
         assert caught.value.retry_after_seconds == seconds
         assert len(stage.requests) == 1
 
@@ -127,7 +126,7 @@ async def drip(writer: asyncio.StreamWriter) -> None:
 async def test_a_slow_server_is_given_up_at_the_deadline(scene: Scene):
     begun = time.monotonic()
     async with staged(scene) as stage:
-        with pytest.raises(UnavailableError, match="in time"):
+        with pytest.raises(UnavailableError, match="too long"):
             await ask(stage, "a", timeout_seconds=0.2)
         assert time.monotonic() - begun < 5
 
@@ -135,7 +134,7 @@ async def test_a_slow_server_is_given_up_at_the_deadline(scene: Scene):
 async def test_a_server_that_is_not_there_is_unavailable():
     async with staged() as stage:
         pass
-    with pytest.raises(UnavailableError, match="reached"):
+    with pytest.raises(UnavailableError, match="reach"):
         await ask(stage, "a")
 
 

@@ -29,7 +29,7 @@ BAD = {"q1": ("x", "y", "a"), "q2": ()}
 
 
 def make_evaluation(folder: Path, *runs: Run) -> Evaluation:
-    collection = TestCollection(folder, "test", QUERIES, 5, 3, 4, 0, 1, "digest")
+    collection = TestCollection(folder.name, folder, "test", QUERIES, 5, 3, 4, 0, 1, "digest")
     comparison = None
     if len(runs) > 1:
         comparison = compare_runs(runs[0].by_query(), runs[1].by_query())

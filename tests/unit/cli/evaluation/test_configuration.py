@@ -69,3 +69,33 @@ def test_a_file_that_names_nothing_is_refused(tmp_path: Path, content: str) -> N
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match=r"missing\.toml cannot be read"):
         read_configurations(tmp_path / "missing.toml")
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e999", '{"a": [NaN]}'])
+def test_numbers_that_are_none_are_refused(value: str) -> None:
+    with pytest.raises(InvalidInputError, match="numbers must be finite"):
+        read_configuration(f"threshold={value}", {})
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("c.toml", "[mine]\nthreshold = nan"),
+        ("c.toml", "[mine]\nfilter = { year = { '$gte' = 2020-01-01 } }"),
+        ("c.json", '{"mine": {"threshold": NaN}}'),
+        ("c.json", '{"mine": {"category": "\\ud800"}}'),
+    ],
+)
+def test_values_of_a_file_that_can_not_be_sent_are_refused(
+    tmp_path: Path, name: str, content: str
+) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(InvalidInputError, match="'mine' has a value that a search cannot be sent"):
+        read_configuration("mine", read_configurations(tmp_path / name))
+
+
+@pytest.mark.parametrize("name", ["default", '""'])
+def test_the_name_of_no_options_can_not_be_given_to_others(tmp_path: Path, name: str) -> None:
+    (tmp_path / "c.toml").write_text(f"[{name}]\nrerank = false")
+    with pytest.raises(InvalidInputError, match="which means that no option is set"):
+        read_configurations(tmp_path / "c.toml")

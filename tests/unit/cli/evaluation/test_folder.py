@@ -183,3 +183,31 @@ def test_the_digest_changes_with_any_file(folder: Path) -> None:
 def test_documents_are_called_by_their_title_or_their_beginning(folder: Path) -> None:
     titles = read_titles(read_collection(folder, "test"))
     assert titles == {"1": "One", "2": "The second.", "3": ""}
+
+
+def test_a_mark_of_the_encoding_is_no_part_of_the_first_query_s_id(folder: Path) -> None:
+    (folder / "qrels" / "test.tsv").write_text("a\t1\t2\n", encoding="utf-8-sig")
+    found = read_collection(folder, "test")
+    assert [query.id for query in found.queries] == ["a"]
+    assert found.unknown_queries == 0
+
+
+@pytest.mark.parametrize("line", ["a\t1\tmuch", "query-id\tcorpus-id\t", "a\t1\tO"])
+def test_a_broken_first_judgement_is_no_heading(folder: Path, line: str) -> None:
+    path = folder / "qrels" / "test.tsv"
+    path.write_text(f"{line}\nb\t2\t1\n")
+    assert refusal(folder).detail.startswith(f"{path}, line 1: it needs a query's id")
+
+
+@pytest.mark.parametrize(
+    "heading", ["query-id\tcorpus-id\tscore", "Query_ID\tdoc_id\trelevance", "qid\tdocid\tgrade"]
+)
+def test_known_headings_are_left_out(folder: Path, heading: str) -> None:
+    (folder / "qrels" / "test.tsv").write_text(f"{heading}\na\t1\t1\n")
+    assert read_collection(folder, "test").judgements == 1
+
+
+@pytest.mark.parametrize("name", ["corpus", "queries"])
+def test_an_id_is_a_text_or_a_number(folder: Path, name: str) -> None:
+    (folder / f"{name}.jsonl").write_text('{"_id": true, "text": "x"}\n')
+    assert "line 1: not a BEIR" in refusal(folder).detail

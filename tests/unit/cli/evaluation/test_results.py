@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -19,8 +20,9 @@ from groundwell.cli.evaluation.charts import (
 )
 from groundwell.cli.evaluation.report import make_report, write_report
 from groundwell.cli.evaluation.results import as_json, read_baseline, write_json
+from groundwell.cli.evaluation.table import show
 from groundwell.domain.errors import InvalidInputError
-from groundwell.domain.evaluation import MEASURES
+from groundwell.domain.evaluation import MEASURES, JudgedQuery
 from groundwell.learning.significance import compare_runs
 
 TITLES = {"a": "Title of <a>", "x": "Something else"}
@@ -51,8 +53,9 @@ def test_json_of_a_comparison_is_about_the_second_configuration(tmp_path: Path) 
 
 def test_a_written_run_can_be_compared_with_later(tmp_path: Path) -> None:
     run = make_run("hybrid", GOOD)
-    write_json(make_evaluation(tmp_path, run), tmp_path / "before.json")
-    baseline = read_baseline(tmp_path / "before.json")
+    evaluation = make_evaluation(tmp_path, run)
+    write_json(evaluation, tmp_path / "before.json")
+    baseline = read_baseline(tmp_path / "before.json", evaluation.collection)
     assert baseline.name == "before.json (hybrid)"
     compared = compare_runs(baseline.by_query, run.by_query())
     assert compared is not None
@@ -64,7 +67,43 @@ def test_a_written_run_can_be_compared_with_later(tmp_path: Path) -> None:
 def test_any_other_file_is_no_baseline(tmp_path: Path, content: str) -> None:
     (tmp_path / "x.json").write_text(content)
     with pytest.raises(InvalidInputError, match="is not a file that `groundwell eval --json` "):
-        read_baseline(tmp_path / "x.json")
+        read_baseline(tmp_path / "x.json", make_evaluation(tmp_path).collection)
+
+
+def test_a_run_over_other_data_is_no_baseline(tmp_path: Path) -> None:
+    evaluation = make_evaluation(tmp_path, make_run("hybrid", GOOD))
+    write_json(evaluation, tmp_path / "before.json")
+    changed = replace(evaluation.collection, digest="another")
+    with pytest.raises(InvalidInputError, match="the checksums of corpus, queries and judgements"):
+        read_baseline(tmp_path / "before.json", changed)
+
+
+def test_a_run_without_a_common_query_is_no_baseline(tmp_path: Path) -> None:
+    evaluation = make_evaluation(tmp_path, make_run("hybrid", GOOD))
+    write_json(evaluation, tmp_path / "before.json")
+    changed = replace(evaluation.collection, queries=(JudgedQuery("q9", "ninth", {"a": 1}),))
+    with pytest.raises(InvalidInputError, match="has no query in common with this split"):
+        read_baseline(tmp_path / "before.json", changed)
+
+
+def test_settings_stand_beside_the_figures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evaluation = make_evaluation(tmp_path, make_run("hybrid", GOOD))
+    with_settings = replace(evaluation, settings={"fusion": "rrf", "smoothing": False})
+    assert as_json(with_settings)["settings"] == {"fusion": "rrf", "smoothing": False}
+    assert as_json(evaluation)["settings"] is None
+    show(with_settings)
+    shown = capsys.readouterr().out
+    assert shown.index('Settings: fusion="rrf", smoothing=false') < shown.index("nDCG@10")
+    assert "Settings: fusion=" in read_page(make_report(with_settings, TITLES)).text
+
+
+def test_a_comparison_says_how_many_queries_it_is_about(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show(make_evaluation(tmp_path, make_run("keyword", BAD), make_run("hybrid", GOOD)))
+    assert "Queries in common: 2\n" in capsys.readouterr().out
 
 
 class _Page(HTMLParser):

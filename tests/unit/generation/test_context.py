@@ -1,26 +1,18 @@
 from __future__ import annotations
 
-import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.unit.generation.setting import WordTokenizer
 
 from groundwell.domain.analysis import analyse
 from groundwell.domain.context import Context, ContextPassage
 from groundwell.domain.sentences import sentence_spans
-from groundwell.retrieval.context import BUDGET_CHARS, optimise_context
-
-
-class WordTokenizer:
-    """One token for each word."""
-
-    def spans(self, text: str) -> list[tuple[int, int]]:
-        return [match.span() for match in re.finditer(r"\S+", text)]
-
-    def spans_of(self, texts: list[str]) -> list[list[tuple[int, int]]]:
-        return [self.spans(text) for text in texts]
-
+from groundwell.generation.candidates import candidates_of
+from groundwell.generation.context import BUDGET_CHARS, optimise_context
+from groundwell.generation.context_format import NUMBERED_BLOCKS
 
 TOKENIZER = WordTokenizer()
 SQUAT = ContextPassage(
@@ -34,7 +26,8 @@ REST = ContextPassage("Rest two minutes between heavy sets. Sleep eight hours.",
 
 
 def optimise(query: str, *passages: ContextPassage, budget: int = BUDGET_CHARS) -> Context:
-    return optimise_context(analyse(query), passages, TOKENIZER, budget)
+    candidates = candidates_of(query, passages, NUMBERED_BLOCKS)
+    return optimise_context(candidates, passages, TOKENIZER, budget)
 
 
 def test_sentences_that_bear_on_the_query_come_first():
@@ -79,7 +72,14 @@ def test_headings_tell_what_a_sentence_is_about():
 
 def test_similarities_speak_for_sentences_without_the_words():
     passages = [ContextPassage("Cats purr. Dogs bark."), ContextPassage("Cows moo. Felines rest.")]
-    context = optimise_context(["zzz"], passages, TOKENIZER, 20, [[0.1, 0.0], [0.2, 0.9]])
+    cosines = [0.1, 0.0, 0.2, 0.9]
+    candidates = [
+        replace(candidate, similarity=cosine)
+        for candidate, cosine in zip(
+            candidates_of("zzz", passages, NUMBERED_BLOCKS), cosines, strict=True
+        )
+    ]
+    context = optimise_context(candidates, passages, TOKENIZER, 20)
     assert context.text == "[1] Felines rest."
 
 
@@ -118,6 +118,43 @@ def test_long_names_do_not_eat_the_budget():
     context = optimise("squat", ContextPassage("Squat deep.", title="name\n" * 500))
     assert context.text.startswith("[1] name name")
     assert context.characters < 200
+
+
+FEES = ContextPassage("## Fees\n\nThe fee is 25 euros.", "Price list", ("Fees",))
+
+
+def test_a_heading_stands_at_the_head_only():
+    assert optimise("fee", FEES).text == "[1] Price list > Fees\nThe fee is 25 euros."
+    titled = ContextPassage("PRICE  LIST\n\nThe fee is 25 euros.", "Price list")
+    assert optimise("price list", titled).text == "[1] Price list\nThe fee is 25 euros."
+
+
+def test_a_passage_that_is_nothing_but_its_heading_is_shown():
+    assert optimise("fee", ContextPassage("Fees", "Fees")).text == "[1] Fees\nFees"
+
+
+@pytest.mark.parametrize("budget", [24, 30, 40])
+def test_names_give_way_to_the_sentence_that_answers(budget: int):
+    context = optimise("fee", FEES, budget=budget)
+    assert context.text == "[1] The fee is 25 euros."
+    assert not context.is_cut
+
+
+def test_a_sentence_that_must_be_cut_is_not_left_out_for_its_names():
+    context = optimise("fee", FEES, budget=20)
+    assert context.text == "[1] The fee is 25"
+    assert context.is_cut
+
+
+def test_names_stand_above_a_cut_sentence_where_they_take_little():
+    passage = ContextPassage("Some word " * 50 + "end.", "Words")
+    assert optimise("word", passage, budget=30).text == "[1] Words\nSome word Some word"
+
+
+def test_each_passage_is_asked_for_the_words_of_its_own_language():
+    german = "Die Wohnung ist hell. Die Häuser sind alt und schön."
+    passage = ContextPassage(german, language="de")
+    assert optimise("Haus", passage, budget=40).text == "[1] Die Häuser sind alt und schön."
 
 
 def test_characters_and_tokens_are_told():
@@ -165,7 +202,7 @@ passages_strategy = st.lists(
 def test_the_budget_is_never_exceeded_and_every_sentence_is_verbatim(
     query: list[str], passages: list[ContextPassage], budget: int
 ):
-    context = optimise_context(query, passages, TOKENIZER, budget)
+    context = optimise(" ".join(query), *passages, budget=budget)
     assert len(context.text) == context.characters <= budget
     assert [source.number for source in context.sources] == list(range(1, len(context.sources) + 1))
     position = 0
@@ -184,14 +221,14 @@ def test_the_budget_is_never_exceeded_and_every_sentence_is_verbatim(
             first == start and end < last
             for first, last in sentence_spans(passages[source.passage].text)
         )
-    assert context == optimise_context(query, passages, TOKENIZER, budget)
+    assert context == optimise(" ".join(query), *passages, budget=budget)
 
 
 @given(passages=passages_strategy)
 def test_with_room_enough_no_sentence_with_a_word_of_the_query_is_missing(
     passages: list[ContextPassage],
 ):
-    context = optimise_context(["squat"], passages, TOKENIZER, 100_000)
+    context = optimise("squat", *passages, budget=100_000)
     shown = " ".join(context.text.split()).casefold()
     for passage in passages:
         for start, end in sentence_spans(passage.text):

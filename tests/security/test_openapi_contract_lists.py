@@ -1,0 +1,33 @@
+"""Operations that read without naming anything do what the OpenAPI document says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.conftest import fresh_database
+from tests.security.contract import CASES, Kind, keep_contract
+
+from groundwell.store.embedded import EmbeddedPostgres
+
+
+@pytest.mark.slow
+def test_operations_that_read_without_naming_anything_keep_their_contract(
+    postgres: EmbeddedPostgres, tmp_path: Path
+) -> None:
+    with fresh_database(postgres) as url:
+        report = keep_contract(url, tmp_path / "data", Kind.LIST)
+    assert not report.failures, "\n\n".join(report.failures.values())[:20_000]
+    assert min(report.cases.values()) >= CASES, report.cases
+    assert {200, 401, 405, 422} <= set(report.statuses)
+
+
+@pytest.mark.slow
+def test_operations_that_tell_how_the_server_is_keep_their_contract(
+    postgres: EmbeddedPostgres, tmp_path: Path
+) -> None:
+    with fresh_database(postgres) as url:
+        report = keep_contract(url, tmp_path / "data", Kind.TELL)
+    assert not report.failures, "\n\n".join(report.failures.values())[:20_000]
+    assert min(report.cases.values()) >= CASES, report.cases
+    assert {200, 405} <= set(report.statuses)
