@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import math
 import sys
 import time
 from collections import Counter, defaultdict
@@ -65,7 +66,7 @@ def ndcg(ranked: list[str], judged: dict[str, int], depth: int = 10) -> float:
     """Normalised discounted cumulative gain of a ranking."""
 
     def gain(grades: list[int]) -> float:
-        return sum(max(grade, 0) / np.log2(rank + 2) for rank, grade in enumerate(grades[:depth]))
+        return sum(max(grade, 0) / math.log2(rank + 2) for rank, grade in enumerate(grades[:depth]))
 
     ideal = gain(sorted(judged.values(), reverse=True))
     return gain([judged.get(document, 0) for document in ranked]) / ideal if ideal else 0.0

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+SEARCH = "/api/v1/search"
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -56,7 +58,9 @@ class Connection:
         reader, writer = self._streams
         writer.write(
             f"POST {path} HTTP/1.1\r\nHost: {self._host}\r\nContent-Type: application/json\r\n"
-            f"Authorization: Bearer {self._key}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+            # The searches are to be measured, not the caches before them.
+            f"Authorization: Bearer {self._key}\r\nCache-Control: no-cache\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n".encode()
             + body
         )
         head = await reader.readuntil(b"\r\n\r\n")
@@ -76,20 +80,51 @@ async def closed_loop(
     url: str, key: str, queries: Sequence[str], clients: int, seconds: float
 ) -> Outcome:
     """Clients that send the next search as soon as they have the answer to the last."""
-    return await _run(url, key, queries, clients, seconds, think_seconds=0.0)
+    return await closed_posts(url, key, SEARCH, search_bodies(queries), clients, seconds)
+
+
+async def closed_posts(
+    url: str, key: str, path: str, bodies: Sequence[bytes], clients: int, seconds: float
+) -> Outcome:
+    """Clients that post one body after the other to an address, without a pause."""
+    return await _run(url, key, path, bodies, clients, seconds, think_seconds=0.0)
 
 
 async def thinking_users(
     url: str, key: str, queries: Sequence[str], users: int, seconds: float, think_seconds: float
 ) -> Outcome:
     """Users who think, for a random time of the given mean, between two searches."""
-    return await _run(url, key, queries, users, seconds, think_seconds=think_seconds)
+    bodies = search_bodies(queries)
+    return await thinking_posts(url, key, SEARCH, bodies, users, seconds, think_seconds)
+
+
+async def thinking_posts(
+    url: str,
+    key: str,
+    path: str,
+    bodies: Sequence[bytes],
+    users: int,
+    seconds: float,
+    think_seconds: float,
+) -> Outcome:
+    """Users who think between two posts to an address."""
+    return await _run(url, key, path, bodies, users, seconds, think_seconds=think_seconds)
+
+
+def search_bodies(queries: Sequence[str], **options: object) -> list[bytes]:
+    """Requests for the ten best passages, with further options of a search."""
+    return [json.dumps({"query": query, "limit": 10, **options}).encode() for query in queries]
 
 
 async def _run(
-    url: str, key: str, queries: Sequence[str], clients: int, seconds: float, think_seconds: float
+    url: str,
+    key: str,
+    path: str,
+    bodies: Sequence[bytes],
+    clients: int,
+    seconds: float,
+    think_seconds: float,
 ) -> Outcome:
-    bodies = [json.dumps({"query": query, "limit": 10}).encode() for query in queries]
     latencies: list[float] = []
     errors = 0
     end = time.perf_counter() + seconds
@@ -109,7 +144,7 @@ async def _run(
             position += 1
             begun = time.perf_counter()
             try:
-                status = await connection.post("/api/v1/search", body)
+                status = await connection.post(path, body)
             except (OSError, asyncio.IncompleteReadError):
                 status = 0
             latencies.append((time.perf_counter() - begun) * 1000)

@@ -5,7 +5,7 @@
 FOLDER holds collections in BEIR form, as for bm25_reference.py. Prints nDCG@10 of exact BM25 over
 whole documents for: the queries as they are; corrected; with their rarest word of five letters or
 more mistyped by one random edit; mistyped and corrected; and expanded from the first ten documents
-by RM3 and by Bo1. Also how many words of the queries as they are were changed.
+by RM3. Also how many words of the queries as they are were changed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import random
 import re
 import sys
 from collections import Counter
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from string import ascii_lowercase
 
@@ -24,11 +25,22 @@ from bm25_reference import COLLECTIONS, ExactIndex, load, ndcg
 from groundwell.domain.analysis import analyse
 from groundwell.domain.bm25 import K1, B
 from groundwell.retrieval.english_words import EnglishWords
-from groundwell.retrieval.feedback_terms import FeedbackPassage, Statistics, bo1, rm3
-from groundwell.retrieval.spelling import KnownTerms, SpellingCorrector
+from groundwell.retrieval.feedback_terms import FeedbackPassage, Statistics, rm3
+from groundwell.retrieval.spelling import SpellingCorrector
 
-COLUMNS = ["clean", "corrected", "mistyped", "mended", "rm3", "bo1"]
+COLUMNS = ["clean", "corrected", "mistyped", "mended", "rm3"]
 DEPTH = 10
+
+
+class KnownTerms:
+    """The terms of a collection with their frequencies, held in memory."""
+
+    def __init__(self, frequencies: Mapping[str, int]) -> None:
+        self._frequencies = frequencies
+
+    async def frequencies(self, terms: Collection[str]) -> Mapping[str, int]:
+        """Those of `terms` that occur, with their frequencies."""
+        return {term: self._frequencies[term] for term in terms if term in self._frequencies}
 
 
 def mistyped(query: str, frequencies: dict[str, int], chance: random.Random) -> str:
@@ -69,10 +81,12 @@ async def measure(folder: Path, corrector: SpellingCorrector) -> tuple[list[floa
             for number in np.argsort(-scores, kind="stable")[:DEPTH]
             if scores[number] > 0
         ]
-        runs = [Counter(analyse(text)) for text in (clean, corrected.text, wrong, mended.text)]
-        weighted = [expand(analyse(clean), first, statistics) for expand in (rm3, bo1)]
+        runs: list[Mapping[str, float]] = [
+            Counter(analyse(text)) for text in (clean, corrected.text, wrong, mended.text)
+        ]
+        expanded = {each.term: each.weight for each in rm3(analyse(clean), first, statistics)}
         row = []
-        for weights in (*runs, *({each.term: each.weight for each in run} for run in weighted)):
+        for weights in (*runs, expanded):
             found = index.score_terms(weights, K1, B)
             best = np.argsort(-found, kind="stable")[:DEPTH]
             row.append(ndcg([ids[number] for number in best if found[number] > 0], grades))

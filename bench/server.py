@@ -39,9 +39,7 @@ class Server:
 
     def memory(self) -> dict[str, float]:
         """Mebibytes of server, worker and Postgres: shared pages counted once, and as RSS."""
-        root = psutil.Process(self.process.pid)
-        processes = [root, *root.children(recursive=True), *_postgres_of(root)]
-        distinct = {process.pid: process for process in processes}.values()
+        distinct = self._processes()
         infos = [process.memory_full_info() for process in distinct]
         return {
             "proportional": sum(info.pss for info in infos) / MEBIBYTE,
@@ -51,6 +49,16 @@ class Server:
             )
             / MEBIBYTE,
         }
+
+    def processor_seconds(self) -> float:
+        """What server, worker and Postgres have computed until now, in system and user mode."""
+        times = [process.cpu_times() for process in self._processes()]
+        return sum(each.user + each.system for each in times)
+
+    def _processes(self) -> list[psutil.Process]:
+        root = psutil.Process(self.process.pid)
+        processes = [root, *root.children(recursive=True), *_postgres_of(root)]
+        return list({process.pid: process for process in processes}.values())
 
 
 @contextmanager
@@ -87,7 +95,8 @@ def read_corpus(folder: Path) -> list[dict[str, Any]]:
 
 def read_queries(folder: Path) -> list[str]:
     """The queries of a BEIR folder."""
-    lines = (folder / "queries.jsonl").read_text(encoding="utf-8").splitlines()
+    # As bytes: other line ends than \n may stand inside a text.
+    lines = (folder / "queries.jsonl").read_bytes().splitlines()
     return [json.loads(line)["text"] for line in lines]
 
 
@@ -111,16 +120,22 @@ def make_queries(count: int, seed: int = 8) -> list[str]:
     return [" ".join(rng.choices(vocabulary[50:4000], k=4)) for _ in range(count)]
 
 
-def ingest(server: Server, documents: list[dict[str, Any]], batch: int = 500) -> float:
+def ingest(
+    server: Server,
+    documents: list[dict[str, Any]],
+    batch: int = 500,
+    collection: str = "default",
+) -> float:
     """Send documents, wait until all are searchable, return the seconds it took."""
+    place = {"collection": collection}
     started = time.perf_counter()
     with httpx.Client(base_url=server.url, headers=server.headers, timeout=120) as http:
         for start in range(0, len(documents), batch):
             http.post(
-                "/api/v1/documents/batch", json=documents[start : start + batch]
+                "/api/v1/documents/batch", json=documents[start : start + batch], params=place
             ).raise_for_status()
         while True:
-            counts = http.get("/api/v1/documents", params={"limit": 1}).json()["counts"]
+            counts = http.get("/api/v1/documents", params={"limit": 1, **place}).json()["counts"]
             if not counts["pending"] + counts["indexing"]:
                 break
             time.sleep(0.1)
