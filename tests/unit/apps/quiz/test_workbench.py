@@ -5,20 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from io import BytesIO
+from typing import NoReturn
 from uuid import NAMESPACE_URL, uuid5
 
 import psutil
 import pytest
 import pytest_asyncio
 
+from groundwell.apps.quiz import making
 from groundwell.apps.quiz.making import Readings, Workshop
 from groundwell.apps.quiz.orders import (
     HEAD,
     Begin,
+    Done,
     Failed,
     Forget,
     Lost,
     Piece,
+    Read,
     Settle,
     Tell,
     TooLittle,
@@ -99,6 +103,20 @@ async def test_another_process_makes_the_same_set_and_what_it_had_is_lost_with_i
         assert await begin(first) == piece
         with pytest.raises(WorkLostError):
             await second.settle()
+
+
+def test_what_was_read_ahead_is_not_read_again(monkeypatch: pytest.MonkeyPatch):
+    worker = Worker()
+    assert worker.perform(Read(passages_of(TOLD))) == Done()
+
+    def read_again(passage: Passage) -> NoReturn:
+        raise AssertionError(passage.text)
+
+    monkeypatch.setattr(making, "facts_of", read_again)
+    piece = worker.perform(begun(1))
+    assert isinstance(piece, Piece)
+    assert piece.questions.questions
+    assert isinstance(Worker().perform(begun(1)), Failed)
 
 
 async def test_an_order_that_is_on_its_way_is_lost_with_the_process(
