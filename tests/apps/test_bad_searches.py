@@ -12,7 +12,8 @@ from tests.apps.problems import problem_in
 from tests.conftest import MakeTenant, Tenant, upload_texts
 
 JSON = {"Content-Type": "application/json"}
-SECONDS = 20
+# What the busiest machine takes for the worst of them; none takes two here.
+SECONDS = 60
 USER = {"user_id": "ann"}
 # What each endpoint that takes a query needs beside it.
 ENDPOINTS: dict[str, dict[str, Any]] = {

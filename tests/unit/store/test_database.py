@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-import asyncio
 from typing import LiteralString
 from uuid import uuid4
 
 import psycopg
 import pytest
+from tests.waiting import patience
 
 from groundwell.domain.documents import TenantId
 from groundwell.domain.errors import UnavailableError
@@ -32,7 +32,7 @@ async def test_lost_connections_fail_one_request_and_then_all_work_again(
     database: Database, database_url: str
 ):
     # Fill the pool with connections that lie idle.
-    async with asyncio.timeout(20):
+    async with patience():
         holding = [database.transaction(TENANT) for _ in range(4)]
         for transaction in holding:
             await transaction.__aenter__()
