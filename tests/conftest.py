@@ -193,6 +193,8 @@ async def services(services_url: str, services_folder: Path) -> AsyncIterator[Se
         data_dir=services_folder,
         database_url=services_url,
         load_samples=False,
+        # Only a fault may take away the reranker.
+        reranker_timeout=PATIENCE_SECONDS,
         # All tests come from one address, and many show wrong credentials.
         limits=LimitTableSettings(failed_authentications=None),
     )

@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import fresh_database, running_services
 from tests.fakes.matching_encoder import write_matching_encoder
 from tests.fakes.rerank_server import serve_reranking
-from tests.waiting import patience
+from tests.waiting import PATIENCE_SECONDS, patience
 
 from groundwell.apps.library.schemas import BatchDocument
 from groundwell.apps.library.uploads import accept_batch
@@ -40,6 +40,7 @@ async def base(
             database_url=url,
             load_samples=False,
             rerank_blend=0,
+            reranker_timeout=PATIENCE_SECONDS,
         )
         async with running_services(settings) as services:
             async with services.database.transaction(TENANT) as connection:
