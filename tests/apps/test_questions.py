@@ -16,6 +16,7 @@ import pytest
 import pytest_asyncio
 from tests.apps.problems import problem_in, short_problem_in
 from tests.conftest import MakeTenant, Tenant, upload_texts
+from tests.waiting import until
 
 from groundwell.adapters.cache.postgres import PostgresCache
 from groundwell.apps.quiz.materials import choose_parts
@@ -318,9 +319,8 @@ async def test_a_set_is_made_though_the_process_that_makes_it_is_killed(
     wanted = GenerateIn.model_validate({"count": 3, "mode": "quiz", "seed": 12}).wanted()
     memory, before = QuizMemory(), set(psutil.Process().children())
     making = asyncio.ensure_future(generate(services, memory, caller, wanted))
-    while not (begun := set(psutil.Process().children()) - before):  # noqa: ASYNC110 - no event
-        await asyncio.sleep(0.01)
-    for process in begun:
+    await until(lambda: set(psutil.Process().children()) - before)
+    for process in set(psutil.Process().children()) - before:
         process.kill()
     assert (await making).questions.questions
     await memory.close()
