@@ -1,4 +1,4 @@
-"""Large bodies hold up nobody else: they are read and checked in pieces, beside the event loop."""
+"""Large bodies and answers hold up nobody else: they are made in pieces, beside the event loop."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.conftest import Tenant
 from tests.security.loop_watch import watched_loop
 from tests.security.seed import tell
 
-from groundwell.apps.evals.schemas import SetIn
+from groundwell.apps.evals.schemas import SetDetail, SetIn
 from groundwell.apps.library.schemas import BatchDocument
 from groundwell.apps.library.synonym_schemas import Synonyms
 from groundwell.apps.search.schemas import SearchIn
@@ -136,3 +136,23 @@ async def test_a_large_set_is_stored_as_it_was_sent(tenant: Tenant) -> None:
         assert {each["document_id"]: each["grade"] for each in sent["relevant"]} == {
             each["document_id"]: each["grade"] for each in found["relevant"]
         }
+
+
+async def test_a_set_of_many_judgements_is_read_without_holding_up_anybody(tenant: Tenant) -> None:
+    body = judged(30, 10_000, grade=1)
+    made = await tenant.http.post(SETS, json=body)
+    address = f"{SETS}/{made.json()['id']}"
+    first = await tenant.http.get(address, params={"limit": 1})
+    async with watched_loop() as stalls:
+        answer = await tenant.http.get(address, params={"limit": 500})
+    begun = time.thread_time()
+    found = SetDetail.model_validate_json(answer.content)
+    found.model_dump_json()
+    whole = time.thread_time() - begun
+    tell(
+        f"{len(answer.content) / 1e6:.1f} MB of a set: {whole * 1000:.0f} ms in one go, others"
+        f" waited for {stalls.longest_own * 1000:.0f} ms of work at most"
+    )
+    assert [query.query for query in found.judged] == [each["query"] for each in body["judgements"]]
+    assert first.json()["judged"] == answer.json()["judged"][:1]
+    assert stalls.longest_own < whole * MOST_OF_THE_WHOLE

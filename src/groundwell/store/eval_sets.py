@@ -12,6 +12,7 @@ from groundwell.domain.documents import TenantId
 from groundwell.domain.errors import ConflictError, NotFoundError
 from groundwell.domain.evaluation import EvalSet, EvalSetId, JudgedQuery
 from groundwell.store.database import Row
+from groundwell.store.large_results import rows_of
 
 _COLUMNS = "SELECT id, name, collection, query_count, judgement_count, created_at FROM eval_sets"
 _JUDGEMENTS_AT_ONCE = 2_000
@@ -99,7 +100,7 @@ async def load_queries(
         " LIMIT %s OFFSET %s",
         (identity, limit, offset),
     )
-    return [JudgedQuery(str(row[0]), row[1], row[2]) for row in await cursor.fetchall()]
+    return [JudgedQuery(str(row[0]), row[1], row[2]) async for row in rows_of(cursor)]
 
 
 async def count_missing(
