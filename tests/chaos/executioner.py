@@ -13,7 +13,7 @@ from tests.chaos.traffic import Traffic
 
 KINDS = ("server", "worker", "postgres", "everything")
 # A place that is not reached by then is tried again with another process, but not for ever.
-REACH_SECONDS = 60.0
+REACH_SECONDS = 120.0
 MOST_TRIES = 4
 TURN_SECONDS = 6.0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import socket
 import time
@@ -16,7 +17,7 @@ from typing import Literal
 import httpx
 import psutil
 from tests.chaos.crashing import run
-from tests.e2e.running import environment, processes_of
+from tests.e2e.running import environment, kill_all_of
 from tests.prepared_postgres import put_cluster
 
 Role = Literal["server", "worker"]
@@ -30,11 +31,16 @@ _PRELOADED.set_forkserver_preload(
 )
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+def kept_port() -> socket.socket:
+    """A socket that keeps a port for a server, also while there is none.
+
+    It never listens: a server may, at the same port, and whoever connects while there is none is
+    refused. Nobody else is given the port, neither to listen at nor to connect from.
+    """
+    kept = socket.socket()
+    kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    kept.bind(("127.0.0.1", 0))
+    return kept
 
 
 @dataclass
@@ -42,7 +48,7 @@ class Installation:
     """The processes on one data folder. `place` of each is where it is to kill itself."""
 
     data_dir: Path
-    port: int = field(default_factory=free_port)
+    port: int
     processes: dict[Role, BaseProcess] = field(default_factory=dict)
     places: dict[Role, str | None] = field(default_factory=dict)
     # When the last of the processes was started.
@@ -64,7 +70,13 @@ class Installation:
     def passing_files(self) -> list[Path]:
         """Files that nobody asked to keep: of the living and of the dead."""
         folders = (self.temporary, self.data_dir / "scratch")
-        found = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+        # Unlike `rglob`, this takes it that folders go away while it looks.
+        found = [
+            Path(at, name)
+            for folder in folders
+            for at, _, names in os.walk(folder)
+            for name in names
+        ]
         locks = tuple(f"{process.pid}-" for process in self.processes.values())
         return [
             path for path in found if not (path.suffix == ".lock" and path.name.startswith(locks))
@@ -74,7 +86,7 @@ class Installation:
         return httpx.Client(
             base_url=self.url,
             headers={"Authorization": f"Bearer {self.key}"},
-            timeout=20,
+            timeout=60,
             trust_env=False,
         )
 
@@ -142,7 +154,7 @@ class Installation:
         source.write_bytes(content)
         source.replace(target)
 
-    def wait_until_up(self, seconds: float = 60) -> None:
+    def wait_until_up(self, seconds: float = 180) -> None:
         deadline = time.monotonic() + seconds
         while True:
             with suppress(httpx.HTTPError):
@@ -160,17 +172,17 @@ class Installation:
 def installation(data_dir: Path, settings: str = "") -> Iterator[Installation]:
     """A server and a worker for the length of the block; `settings` are those of the file."""
     data_dir.mkdir()
-    own = Installation(data_dir)
-    own.temporary.mkdir()
-    put_cluster(data_dir / "postgres", is_durable=True)
-    (data_dir / "groundwell.toml").write_text(settings)
-    own.start("server")
-    try:
-        own.wait_until_up()
-        own.start("worker")
-        yield own
-    finally:
-        for role in own.processes:
-            own.kill(role)
-        for left in processes_of(data_dir):
-            left.kill()
+    with kept_port() as kept:
+        own = Installation(data_dir, kept.getsockname()[1])
+        own.temporary.mkdir()
+        put_cluster(data_dir / "postgres", is_durable=True)
+        (data_dir / "groundwell.toml").write_text(settings)
+        own.start("server")
+        try:
+            own.wait_until_up()
+            own.start("worker")
+            yield own
+        finally:
+            for role in own.processes:
+                own.kill(role)
+            kill_all_of(data_dir)

@@ -40,7 +40,7 @@ class Place:
         counts: dict[str, int] = answer.json()["counts"]
         return counts
 
-    async def wait_until_finished(self, seconds: float = 60) -> dict[str, int]:
+    async def wait_until_finished(self, seconds: float = 300) -> dict[str, int]:
         """Wait until no document waits any more, and return how many are in each state."""
         async with asyncio.timeout(seconds):
             while True:
@@ -51,8 +51,9 @@ class Place:
 
     async def seconds_until_search_works(self) -> float:
         begun = time.monotonic()
-        while (await self.search("bridge")).status_code != 200:  # noqa: ASYNC110 - nothing tells us
-            await asyncio.sleep(0.05)
+        async with asyncio.timeout(120):
+            while (await self.search("bridge")).status_code != 200:  # noqa: ASYNC110 - nothing tells us
+                await asyncio.sleep(0.05)
         return time.monotonic() - begun
 
 
@@ -63,7 +64,7 @@ async def place(settings: Settings, **changes: Any) -> AsyncIterator[Place]:  # 
         owner = await ensure_owner(services, settings.data_dir)
         key = owner.key_file.read_text().strip()
         async with server_with(services, **changes) as app, client_of(app, key) as client:
-            client.timeout = httpx.Timeout(60)
+            client.timeout = httpx.Timeout(120)
             yield Place(services, client)
 
 

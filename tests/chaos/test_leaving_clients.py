@@ -1,18 +1,22 @@
 """Readers who leave in the middle of an answer: the model is hung up on, and no task is left.
 
 The app runs behind the product's own web server; the model is a real server on loopback, which
-writes a token every ten milliseconds and would go on for a minute.
+writes a token every ten milliseconds and would go on for ten minutes.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
+import statistics
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import orjson
 from tests.apps.loopback import on_loopback
@@ -26,24 +30,31 @@ from groundwell.generation.answer import Answerer
 from groundwell.services import Services
 
 LEAVERS, WHOLE_LEAVERS = (100, 30) if IS_LONG else (20, 5)
-LONGEST_CLOSING_SECONDS = 1.0
+# What hanging up usually takes, and takes in a bad moment of the machine. Without it, the model
+# would talk for minutes.
+USUAL_CLOSING_SECONDS = 1.0
+LONGEST_CLOSING_SECONDS = 60.0
 # From before the head of the answer to the middle of it.
 LATEST_LEAVING_SECONDS = 0.6
+# For what is to come sooner or later.
+WAIT_SECONDS = 60.0
 TIDES = {"id": "tides", "text": "Spring tides occur at new moon and at full moon."}
 QUESTION = "When do spring tides occur?"
 
 
-async def talks_for_a_minute(_: object, writer: asyncio.StreamWriter) -> None:
+async def talks_for_minutes(_: object, writer: asyncio.StreamWriter) -> None:
     await asyncio.sleep(0.05)
     writer.write(STREAM_HEAD)
-    for number in range(6000):
+    for number in range(60_000):
         writer.write(event(f"word{number} "))
         await writer.drain()
         await asyncio.sleep(0.01)
 
 
-async def ask_and_leave(port: int, key: str, seconds: float, *, wants_stream: bool = True) -> bytes:
-    """Ask, read for so many seconds, hang up, and return what came."""
+async def ask_and_leave(
+    port: int, key: str, leaves: float | Callable[[bytes], bool], *, wants_stream: bool = True
+) -> bytes:
+    """Ask, read for so many seconds or until that holds, hang up, and return what came."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     body = orjson.dumps({"query": QUESTION, "stream": wants_stream})
     head = (
@@ -52,14 +63,19 @@ async def ask_and_leave(port: int, key: str, seconds: float, *, wants_stream: bo
     )
     writer.write(head.encode() + body)
     came = bytearray()
-    try:
-        async with asyncio.timeout(seconds):
-            while part := await reader.read(65536):
-                came += part
-    except TimeoutError:
-        pass
+    if isinstance(leaves, float):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(leaves):
+                while part := await reader.read(65536):
+                    came += part
+    else:
+        async with asyncio.timeout(WAIT_SECONDS):
+            while not leaves(bytes(came)):
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(0.02):
+                        came += await reader.read(65536)
     # Half of the readers vanish without a word, as after a power cut of the router.
-    if int(seconds * 1e6) % 2:
+    if isinstance(leaves, float) and int(leaves * 1e6) % 2:
         writer.transport.abort()
     else:
         writer.close()
@@ -68,7 +84,7 @@ async def ask_and_leave(port: int, key: str, seconds: float, *, wants_stream: bo
 
 async def all_closed(provider: ScriptedProvider, left_at: float) -> float:
     """Seconds from the leaving until the model's last connection was closed."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WAIT_SECONDS):
         while provider.open_connections:  # noqa: ASYNC110 - the faults' server gives no event
             await asyncio.sleep(0.005)
     return max(provider.closed_at - left_at, 0.0)
@@ -97,7 +113,7 @@ async def usual_tasks(seconds: float = 1.5) -> Counter[str]:
     return most
 
 
-async def tasks_left(before: Counter[str], seconds: float = 3.0) -> Counter[str]:
+async def tasks_left(before: Counter[str], seconds: float = WAIT_SECONDS) -> Counter[str]:
     """The tasks that there are more of than before, and that do not end by themselves."""
     ends = time.monotonic() + seconds
     left = kinds_of_tasks() - before
@@ -119,6 +135,12 @@ class Leaving:
     asked: int = 0
     tasks_left: Counter[str] = field(default_factory=Counter)
 
+    def assert_all_is_quiet(self) -> None:
+        """The model was always hung up on, at once if the machine was not busy; no task is left."""
+        assert statistics.median(self.closings) <= USUAL_CLOSING_SECONDS, self.closings
+        assert max(self.closings) <= LONGEST_CLOSING_SECONDS, self.closings
+        assert self.tasks_left == Counter()
+
     def __str__(self) -> str:
         return (
             f"the model was hung up on after {max(self.closings) * 1000:.0f} ms at most,"
@@ -129,10 +151,14 @@ class Leaving:
 async def leave(
     tenant: Tenant, services: Services, moments: list[float], *, wants_stream: bool
 ) -> Leaving:
-    """Ask and leave at each of the moments, seconds after the question."""
+    """Ask and leave at each of the moments, seconds after the question.
+
+    One more leaves as soon as it was told something, or the model was asked: on a slow machine, all
+    of the moments may be too early for that.
+    """
     await upload_texts(tenant, [TIDES])
     found = Leaving()
-    async with scripted_provider(talks_for_a_minute) as provider:
+    async with scripted_provider(talks_for_minutes) as provider:
         model = OpenAILanguageModel(provider.url, None, "small")
         changes = {"answerer": Answerer(services.embedder, model)}
         async with server_with(services, **changes) as app, on_loopback(app) as server:
@@ -141,8 +167,12 @@ async def leave(
             await all_closed(provider, time.monotonic())
             before = await usual_tasks()
             provider.requests.clear()
-            for moment in moments:
-                came = await ask(moment)
+
+            def is_begun(came: bytes) -> bool:
+                return b"event: message" in came or (not wants_stream and bool(provider.requests))
+
+            for leaves in (*moments, is_begun):
+                came = await ask(leaves)
                 left_at = time.monotonic()
                 # The request may only now be about to reach the model.
                 await asyncio.sleep(0.25)
@@ -158,13 +188,14 @@ async def test_whoever_leaves_stops_the_model_and_leaves_no_task_behind(
     tenant: Tenant, services: Services
 ) -> None:
     chance = random.Random(SEED)
-    moments = [chance.uniform(0.001, LATEST_LEAVING_SECONDS) for _ in range(LEAVERS)]
+    moments = [chance.uniform(0.001, LATEST_LEAVING_SECONDS) for _ in range(LEAVERS - 2)]
+    moments.insert(0, 0.001)
     found = await leave(tenant, services, moments, wants_stream=True)
     sys.stdout.write(
         f"{LEAVERS} readers left, {found.begun} of them after the first word: {found}\n"
     )
-    assert max(found.closings) <= LONGEST_CLOSING_SECONDS
-    assert found.tasks_left == Counter()
+    found.assert_all_is_quiet()
+    # The first leaves before it can have been told anything.
     assert 0 < found.begun < LEAVERS
 
 
@@ -172,14 +203,13 @@ async def test_whoever_leaves_before_a_whole_answer_stops_the_model_too(
     tenant: Tenant, services: Services
 ) -> None:
     chance = random.Random(SEED)
-    moments = [chance.uniform(0.2, LATEST_LEAVING_SECONDS) for _ in range(WHOLE_LEAVERS)]
+    moments = [chance.uniform(0.2, LATEST_LEAVING_SECONDS) for _ in range(WHOLE_LEAVERS - 1)]
     found = await leave(tenant, services, moments, wants_stream=False)
     sys.stdout.write(
         f"{WHOLE_LEAVERS} who wanted no stream left, {found.asked} of them when the model had been"
         f" asked: {found}\n"
     )
-    assert max(found.closings) <= LONGEST_CLOSING_SECONDS
-    assert found.tasks_left == Counter()
+    found.assert_all_is_quiet()
     assert found.asked > 0
 
 
@@ -187,18 +217,26 @@ async def test_what_was_told_before_the_reader_left_is_kept_as_incomplete(
     tenant: Tenant, services: Services
 ) -> None:
     await upload_texts(tenant, [TIDES])
-    async with scripted_provider(talks_for_a_minute) as provider:
+    async with scripted_provider(talks_for_minutes) as provider:
         model = OpenAILanguageModel(provider.url, None, "small")
         changes = {"answerer": Answerer(services.embedder, model)}
         async with server_with(services, **changes) as app, on_loopback(app) as server:
-            came = await ask_and_leave(server.port, tenant.key, 1.0)
-            assert b"word1" in came
+            await ask_and_leave(server.port, tenant.key, lambda came: b"word2" in came)
             await all_closed(provider, time.monotonic())
-            await asyncio.sleep(0.3)
-            listed = (await tenant.http.get("/conversations")).json()["conversations"]
-            address = f"/conversations/{listed[0]['id']}"
-            question, told = (await tenant.http.get(address)).json()["messages"]
+            question, told = await messages_of(tenant)
         await model.close()
     assert question["content"] == QUESTION
     assert told["content"].startswith("word0 word1 ")
     assert told["metadata"]["state"] == "incomplete"
+
+
+async def messages_of(tenant: Tenant) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The question and the answer of the only conversation, once both are kept."""
+    async with asyncio.timeout(WAIT_SECONDS):
+        while True:
+            listed = (await tenant.http.get("/conversations")).json()["conversations"]
+            address = f"/conversations/{listed[0]['id']}"
+            messages = (await tenant.http.get(address)).json()["messages"]
+            if len(messages) == 2:
+                return messages[0], messages[1]
+            await asyncio.sleep(0.02)

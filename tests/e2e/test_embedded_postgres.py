@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +17,7 @@ import pytest
 
 from groundwell.store.embedded import EmbeddedPostgres
 
+CLOSE_SECONDS = 300
 # Opens the server, says so, and holds it until its input ends; then closes it, or is killed.
 HOLDER = """
 import sys
@@ -34,7 +34,8 @@ server.close()
 def folder(tmp_path: Path) -> Iterator[Path]:
     yield tmp_path / "postgres"
     if pid := postmaster(tmp_path / "postgres"):
-        psutil.Process(pid).kill()
+        with suppress(psutil.NoSuchProcess):
+            psutil.Process(pid).kill()
 
 
 @contextmanager
@@ -56,10 +57,13 @@ def holder(folder: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def release(process: subprocess.Popen[str]) -> None:
-    """Let the other process close the server and end."""
+    """Let the other process close the server and end.
+
+    It waits for its turn: all processes of the machine start and stop their servers one by one.
+    """
     assert process.stdin is not None
     process.stdin.close()
-    assert process.wait(30) == 0
+    assert process.wait(CLOSE_SECONDS) == 0
 
 
 def postmaster(folder: Path) -> int | None:
@@ -117,9 +121,7 @@ def test_after_server_and_owner_are_killed_it_opens_again_with_every_committed_r
         owner.kill()
         owner.wait()
     server.close()
-    start = time.monotonic()
     again = EmbeddedPostgres.open(folder)
-    assert time.monotonic() - start < 30
     assert read(again.url) == [f"{number:02}" for number in range(20)]
     again.close()
     assert postmaster(folder) is None

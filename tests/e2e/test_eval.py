@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from typing import Any
 
 import pytest
 from tests.e2e.running import (
+    COMMAND_SECONDS,
+    START_SECONDS,
     RunningServer,
     environment,
     groundwell,
@@ -83,7 +86,7 @@ def test_a_folder_is_measured_on_a_server_of_its_own(folder: Path, tmp_path: Pat
     assert found["ingest_docs_per_s"] > 0
     assert found["ndcg@10"] == 1.0
     assert 0 < found["latency_ms"]["p50"] <= found["latency_ms"]["p95"]
-    assert wait_until_gone(work) < 20
+    wait_until_gone(work)
 
 
 def test_configurations_are_compared_and_reported(
@@ -210,11 +213,27 @@ def begin(folder: Path, work: Path) -> subprocess.Popen[str]:
     )
     for each, before in kept:
         signal.signal(each, before)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + START_SECONDS
     while not (work / "server" / "server.json").exists():
+        assert process.poll() is None
         assert time.monotonic() < deadline
-        time.sleep(0.05)
+        time.sleep(0.01)
     return process
+
+
+def interrupt(folder: Path, work: Path, number: signal.Signals) -> tuple[int, str]:
+    """Begin an evaluation and signal it; how it ended, and what it said.
+
+    It is a short one: where it came to its end before the signal, that was none.
+    """
+    for _ in range(5):
+        process = begin(folder, work)
+        os.kill(process.pid, number)
+        _, said = process.communicate(timeout=COMMAND_SECONDS)
+        if process.returncode != 0:
+            break
+        shutil.rmtree(work)
+    return process.returncode, said
 
 
 # Each takes two evaluations: one stands for all unless there is time.
@@ -228,10 +247,8 @@ def test_a_signal_stops_the_server_and_the_next_run_goes_on(
     folder: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
     work = tmp_path / "work"
-    process = begin(folder, work)
-    os.kill(process.pid, number)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode != 0
+    returncode, said = interrupt(folder, work, number)
+    assert returncode != 0
     assert "Traceback" not in said
     wait_until_gone(work)
     assert processes_of(work) == []
@@ -244,9 +261,7 @@ def test_a_signal_stops_the_server_and_the_next_run_goes_on(
 
 def test_the_next_run_after_a_kill_goes_on_at_once(folder: Path, tmp_path: Path) -> None:
     work = tmp_path / "work"
-    process = begin(folder, work)
-    process.kill()
-    process.communicate(timeout=60)
+    assert interrupt(folder, work, signal.SIGKILL)[0] == -signal.SIGKILL
     # The server that is left behind still runs: this run is to stop it, not to wait for it.
     result = groundwell(tmp_path / "unused", "eval", str(folder), "--work", str(work))
     assert result.returncode == 0, result.stderr
@@ -255,7 +270,5 @@ def test_the_next_run_after_a_kill_goes_on_at_once(folder: Path, tmp_path: Path)
 
 
 def test_the_server_stops_by_itself_after_a_kill(folder: Path, tmp_path: Path) -> None:
-    process = begin(folder, tmp_path / "work")
-    process.kill()
-    process.communicate(timeout=60)
+    assert interrupt(folder, tmp_path / "work", signal.SIGKILL)[0] == -signal.SIGKILL
     wait_until_gone(tmp_path / "work")

@@ -24,7 +24,10 @@ def test_a_new_tenant_is_let_in_and_sees_nothing_of_the_first(tmp_path: Path):
         assert named in made.stderr
         assert key not in made.stderr
         with httpx.Client(
-            base_url=server.url, headers={"Authorization": f"Bearer {key}"}, trust_env=False
+            base_url=server.url,
+            headers={"Authorization": f"Bearer {key}"},
+            timeout=120,
+            trust_env=False,
         ) as second:
             me = second.get("/api/v1/users/me").json()
             assert (me["tenant"], me["role"]) == (named, "owner")
@@ -48,6 +51,7 @@ def test_a_tenant_can_be_made_while_no_server_runs(tmp_path: Path):
         answer = httpx.get(
             f"{server.url}/api/v1/users/me",
             headers={"Authorization": f"Bearer {told['key']}"},
+            timeout=120,
             trust_env=False,
         )
         assert answer.json()["tenant"] == told["tenant"]

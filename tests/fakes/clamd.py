@@ -38,6 +38,8 @@ class FakeClamd:
     connections: int = 0
     seen: list[bytes] = field(default_factory=list)
     _server: asyncio.Server | None = None
+    # Never listens, and keeps the port while nobody does: no other program is given it.
+    _kept: socket.socket | None = None
 
     async def start(self) -> None:
         """Listen, again at the same address if there was one."""
@@ -46,8 +48,13 @@ class FakeClamd:
             self._server = await asyncio.start_unix_server(self._serve, place)
             return
         host, _, port = place.removeprefix("//").rpartition(":")
+        if self._kept is None:
+            self._kept = socket.socket()
+            self._kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self._kept.bind((host, int(port)))
+            port = self._kept.getsockname()[1]
+            self.address = f"tcp://{host}:{port}"
         self._server = await asyncio.start_server(self._serve, host, int(port))
-        self.address = f"tcp://{host}:{self._server.sockets[0].getsockname()[1]}"
 
     async def stop(self) -> None:
         """Refuse connections."""
@@ -55,6 +62,12 @@ class FakeClamd:
             self._server.close()
             await self._server.wait_closed()
             self._server = None
+
+    async def end(self) -> None:
+        """Stop for good."""
+        await self.stop()
+        if self._kept is not None:
+            self._kept.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -98,4 +111,4 @@ async def clamd(folder: Path | None = None) -> AsyncIterator[FakeClamd]:
     try:
         yield server
     finally:
-        await server.stop()
+        await server.end()

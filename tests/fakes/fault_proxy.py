@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import TypeAlias
@@ -19,7 +20,12 @@ class FaultProxy:
     """
 
     def __init__(self, connect: Connect) -> None:
-        self.port = 0
+        # Never listens, and keeps the port while nobody does: who connects then is refused, and no
+        # other program is given it.
+        self._kept = socket.socket()
+        self._kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._kept.bind(("127.0.0.1", 0))
+        self.port: int = self._kept.getsockname()[1]
         self.seconds = 0.0
         self.resets = 0
         self._connect = connect
@@ -31,7 +37,6 @@ class FaultProxy:
     async def accept(self) -> None:
         """Listen, on the same port as before."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
 
     async def refuse(self) -> None:
         """Cut all connections and refuse new ones."""
@@ -40,6 +45,10 @@ class FaultProxy:
         for writer in list(self._writers):
             writer.transport.abort()
         await self._server.wait_closed()
+
+    def let_port_go(self) -> None:
+        """To be called last."""
+        self._kept.close()
 
     def fall_silent(self) -> None:
         """Take everything and pass nothing on: a black hole."""
@@ -88,3 +97,4 @@ async def fault_proxy(connect: Connect) -> AsyncIterator[FaultProxy]:
     yield proxy
     proxy.speak()
     await proxy.refuse()
+    proxy.let_port_go()

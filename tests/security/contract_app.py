@@ -156,7 +156,7 @@ def furnish(client: requests.Session) -> Estate:
     ids["document_id"] = [document["document_id"] for document in taken]
     files = [{"filename": f"{n}.txt", "file_size": 5} for n in numbers]
     ids["upload_id"] = [make("/uploads", file)["upload"]["upload_id"] for file in files]
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while get("/documents", status="complete", limit=1)["counts"]["complete"] < len(papers):
         assert time.monotonic() < deadline, get("/documents")["counts"]
         time.sleep(0.05)

@@ -101,7 +101,7 @@ async def settle(tenant: Tenant, name: str) -> Estate:
 
 async def _run(http: httpx.AsyncClient, judged: str) -> str:
     run = (await http.post("/api/v1/evals/runs", json={"set": judged})).json()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(180):
         while run["status"] not in ("complete", "failed"):
             await asyncio.sleep(0.02)
             run = (await http.get(f"/api/v1/evals/runs/{run['id']}")).json()
@@ -125,8 +125,26 @@ def missing(ids: Mapping[str, str]) -> dict[str, str]:
     return made
 
 
+async def _has_work(services: Services, estate: Estate) -> bool:
+    """Whether a job of the tenant waits or runs; that of a deadline waits for an hour."""
+    async with services.database.anonymous_transaction() as connection:
+        cursor = await connection.execute(
+            "SELECT EXISTS (SELECT FROM procrastinate_jobs WHERE status IN ('todo', 'doing')"
+            " AND args->>'tenant' = %s AND task_name <> 'upload_deadline')",
+            (str(estate.tenant.id),),
+        )
+        [(has_work,)] = await cursor.fetchall()
+    return bool(has_work)
+
+
 async def digest_of(services: Services, estate: Estate) -> dict[str, str]:
-    """Every row of the tenant in every table, as one digest for each table."""
+    """Every row of the tenant in every table, as one digest for each table.
+
+    Of when all of its own work is done: what jobs still change would look like somebody's doing.
+    """
+    async with asyncio.timeout(180):
+        while await _has_work(services, estate):  # noqa: ASYNC110 - nothing tells us
+            await asyncio.sleep(0.02)
     async with services.database.survey_transaction() as connection:
         cursor = await connection.execute(
             "SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"

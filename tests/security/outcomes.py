@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from groundwell.adapters.parser.kreuzberg.parser import KreuzbergParser, ParserL
 from groundwell.domain.errors import DocumentError, UnsupportedTypeError
 
 READY = "ready"
+MOST_TIMES = 3
 _USUAL = ParserLimits()
 
 
@@ -44,6 +45,20 @@ async def outcome_of(
     assert len(refusal.detail.split()) > 3, refusal.detail
     assert refusal.detail.endswith("."), refusal.detail
     return Outcome(refusal.code, refusal.detail)
+
+
+async def outcome_in_time(
+    folder: Path, name: str, content: bytes, limits: ParserLimits, codes: Collection[str]
+) -> Outcome:
+    """Try the file, and once more where it took too long though it does not count as such a file.
+
+    The processor time of a machine that is slow for a moment is longer, too.
+    """
+    for _ in range(MOST_TIMES):
+        outcome = await outcome_of(folder, name, content, limits)
+        if outcome.code != "parser_timeout" or outcome.code in codes:
+            break
+    return outcome
 
 
 @contextmanager

@@ -214,7 +214,8 @@ async def fail_jobs(tenant: Tenant, url: str, canaries: Canaries) -> None:
         answer = await tenant.http.post(
             "/api/v1/documents/batch", json=[{"id": "refused", "text": f"The {word} sings."}]
         )
-        document = await finished(tenant, answer.json()["documents"][0]["document_id"])
+        refused = answer.json()["documents"][0]["document_id"]
+        document = await finished(tenant, refused, seconds=300)
         owner.execute("ALTER TABLE chunks DROP CONSTRAINT no_canary")
     assert document["status"] == "failed", document
     canaries.search("error of a document", json.dumps(document))

@@ -22,7 +22,13 @@ from tests.security.hostile_office import (
     said_to_be_encrypted,
     shape,
 )
-from tests.security.outcomes import READY, count_callers, listener, outcome_of
+from tests.security.outcomes import (
+    READY,
+    count_callers,
+    listener,
+    outcome_in_time,
+    outcome_of,
+)
 from tests.unit.adapters.parser.sample_files import make_docx, make_paragraph
 
 from groundwell.adapters.parser.kreuzberg.archive import refuse_bomb
@@ -105,7 +111,7 @@ ARCHIVES: dict[str, tuple[str, Callable[[], bytes], set[str]]] = {
 async def test_an_archive_that_is_made_to_hurt_is_stopped(name: str, tmp_path: Path) -> None:
     suffix, make, codes = ARCHIVES[name]
     limits = ParserLimits(memory_bytes=512 << 20, cpu_seconds=20)
-    outcome = await outcome_of(tmp_path, f"a.{suffix}", make(), limits)
+    outcome = await outcome_in_time(tmp_path, f"a.{suffix}", make(), limits, codes)
     assert outcome.code in codes, outcome
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from statistics import median
 from typing import Any
 
 import pytest
@@ -13,11 +14,16 @@ from tests.security.payloads import PAYLOADS
 from tests.security.seed import IS_LONG, dice, tell
 
 MOST_SECONDS = 1.0
-# What takes longer than this is asked once more: a busy machine stops for a moment, a bad pattern
-# takes as long again.
+# What takes longer is asked again, and the quickest answer counts: a busy machine stops for a
+# moment, a bad pattern takes as long again.
+MOST_TIMES = 3
 NEVER_SECONDS = 3.0
+# Where even ordinary questions take long, a hostile one may take so many times that.
+TIMES_ORDINARY = 5
+ONE_OF = 5
 QUERY_CHARS = 10_000
 ROUNDS = 5 if IS_LONG else 1
+ORDINARY = "where does the heron sleep when the tide is out " * 5
 PATTERNS = ("(a+)+$" * 20, "[[:alpha:]]*" * 20, "%" * 5000, "_%" * 2500, "\\" * 5000)
 
 
@@ -54,22 +60,33 @@ async def test_a_hostile_query_takes_no_second(tenant: Tenant) -> None:
     ]
     dice("hostile queries").shuffle(hostile)
     taken: list[tuple[float, str]] = []
+    # Questions of the same length and kind that nobody has made to be slow.
+    ordinary: list[float] = []
     statuses: Counter[int] = Counter()
     again = 0
     for number, (path, text) in enumerate(hostile):
         status, seconds = await timed(tenant, path, text, f"{number}")
-        taken.append((seconds, f"{path} with {text[:30]!r}"))
         statuses[status] += 1
-        if seconds > NEVER_SECONDS:
+        for turn in range(1, MOST_TIMES):
+            if seconds <= MOST_SECONDS:
+                break
             again += 1
-            _, seconds = await timed(tenant, path, text, f"{number} again")
-            assert seconds <= NEVER_SECONDS, taken[-1]
+            _, other = await timed(tenant, path, text, f"{number} again {turn}")
+            seconds = min(seconds, other)
+        taken.append((seconds, f"{path} with {text[:30]!r}"))
+        if number % ONE_OF == 0:
+            _, beside = await timed(tenant, path, ORDINARY, f"{number}")
+            ordinary.append(beside)
     taken.sort()
+    usual = median(ordinary)
     slowest, what = taken[-1]
     p99 = taken[int(0.99 * len(taken))][0]
     tell(
         f"{len(taken)} hostile queries: median {taken[len(taken) // 2][0]:.3f} s, p99 {p99:.2f} s, "
-        f"slowest {slowest:.2f} s ({what}), {again} asked again; statuses {dict(statuses)}"
+        f"slowest {slowest:.2f} s ({what}), {again} asked again; "
+        f"ordinary ones beside them: median {usual:.3f} s; "
+        f"statuses {dict(statuses)}"
     )
     assert statuses[200] > len(hostile) // 2, "most were refused before they cost anything"
-    assert p99 <= MOST_SECONDS
+    assert p99 <= max(MOST_SECONDS, TIMES_ORDINARY * usual)
+    assert slowest <= max(NEVER_SECONDS, 3 * TIMES_ORDINARY * usual)

@@ -22,9 +22,10 @@ from tests.security.seed import IS_LONG, dice, tell
 from groundwell.services import Services
 
 SOURCES = Path(__file__).parents[2] / "src" / "groundwell"
-# An injected sleep would take ten times as long. What is slower may have waited for a busy machine,
-# and is asked once more.
-SECONDS = 3.0
+# An injected sleep would take three times as long. What is slower may have waited for a busy
+# machine, and is asked again: what counts is the quickest answer.
+SECONDS = 10.0
+MOST_TIMES = 3
 TRACES = ("psycopg", "syntax error", "Traceback", "groundwell.api_keys", "PG::", "LINE 1")
 
 
@@ -77,9 +78,10 @@ async def test_code_in_any_text_is_text(
             text = payload.replace("{tenant}", str(theirs.tenant.id))
             request = request_with({place: hostile(place, text)}, place.operation, own.ids)
             name = f"{place.name} with {payload!r}"
-            answer, seconds = await timed(tenant, request)
-            if seconds > SECONDS:
+            for _ in range(MOST_TIMES):
                 answer, seconds = await timed(tenant, request)
+                if seconds <= SECONDS:
+                    break
             slowest = max(slowest, (seconds, name))
             assert seconds <= SECONDS, slowest
             assert answer.status_code < 500, name

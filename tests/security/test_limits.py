@@ -23,10 +23,11 @@ from groundwell.store.embedded import EmbeddedPostgres
 PROCESSES = 4 if IS_LONG else 2
 REQUESTS = 500
 ROOM = 17
+# By the hour: however slow the machine, no room is made for more while the requests come.
 LIMITS = {
-    "free": {"requests": "100/minute"},
+    "free": {"requests": "100/hour"},
     "premium": {"requests": "1000/minute", "documents": ROOM},
-    "failed_authentications": "20/minute",
+    "failed_authentications": "20/hour",
 }
 
 
@@ -42,7 +43,7 @@ class Servers:
             base_url=server.url,
             headers={"Authorization": f"Bearer {key or server.key}"},
             limits=httpx.Limits(max_connections=None),
-            timeout=60,
+            timeout=180,
             trust_env=False,
         )
 
@@ -80,7 +81,7 @@ async def test_parallel_requests_at_several_processes_keep_one_limit(servers: Se
     answers = await asyncio.gather(*(clients[n].get("/api/v1/users/me") for n in order))
     seen = Counter(answer.status_code for answer in answers)
     sys.stdout.write(
-        f"{REQUESTS} parallel requests, {PROCESSES} processes, 100/min: "
+        f"{REQUESTS} parallel requests, {PROCESSES} processes, 100/h: "
         f"{seen[200]} accepted (seed {SEED})\n"
     )
     assert 100 <= seen[200] <= 101

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import textwrap
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -179,25 +180,31 @@ def test_rules_that_the_kernel_refuses_are_told() -> None:
         [sys.executable, "-c", textwrap.dedent(program)],
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=120,
         check=False,
     )
     assert done.stdout.startswith("('other files can be read: "), done.stderr
 
 
+# Each wild thing meets its own limit, and no other one, however slow the machine.
+PATIENT = ParserLimits(memory_bytes=256 << 20, cpu_seconds=120, wall_seconds=240.0)
+COMPUTES = replace(PATIENT, cpu_seconds=1)
+SLEEPS = replace(PATIENT, wall_seconds=3.0)
+
+
 @pytest.mark.parametrize(
-    ("deed", "code"),
+    ("deed", "code", "limits"),
     [
-        ("while True: pass", "parser_timeout"),
-        ("x = []\nwhile True: x.append(bytearray(1 << 24))", "document_bomb"),
-        ("import time\ntime.sleep(60)", "parser_timeout"),
-        ("import os\nos.abort()", "document_bomb"),
-        ("import os\nos._exit(3)", "parser_crashed"),
+        ("while True: pass", "parser_timeout", COMPUTES),
+        ("x = []\nwhile True: x.append(bytearray(1 << 24))", "document_bomb", PATIENT),
+        ("import time\ntime.sleep(600)", "parser_timeout", SLEEPS),
+        ("import os\nos.abort()", "document_bomb", PATIENT),
+        ("import os\nos._exit(3)", "parser_crashed", PATIENT),
     ],
     ids=["computes", "takes memory", "sleeps", "aborts", "leaves"],
 )
 async def test_only_the_child_dies_of_a_parser_that_goes_wild(
-    deed: str, code: str, tmp_path: Path
+    deed: str, code: str, limits: ParserLimits, tmp_path: Path
 ) -> None:
     lines = textwrap.indent(deed, "    ")
     (tmp_path / "wild_reader.py").write_text(f"def read(task):\n{lines}\n")
@@ -208,12 +215,11 @@ async def test_only_the_child_dies_of_a_parser_that_goes_wild(
     )
     path = tmp_path / "document"
     path.write_text("words")
-    limits = ParserLimits(memory_bytes=256 << 20, cpu_seconds=1, wall_seconds=3.0)
     begun = time.monotonic()
     with pytest.raises(DocumentError) as caught:
         await KreuzbergParser(limits, command=command).parse(path, "a.txt", MediaType.TXT)
     assert caught.value.code == code
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - begun < PATIENT.wall_seconds
 
 
 FILLERS = {
@@ -245,7 +251,7 @@ FILLERS = {
         for number in range(4_000):
             os.mkdir("x" * 100)
             os.chdir("x" * 100)
-        time.sleep(60)
+        time.sleep(600)
     """,
     "locked": """
         os.makedirs(f"{place}/locked/inner")
@@ -254,7 +260,7 @@ FILLERS = {
                 file.write(bytes(1 << 20))
         os.chmod(f"{place}/locked/inner", 0)
         os.chmod(f"{place}/locked", 0)
-        time.sleep(60)
+        time.sleep(600)
     """,
 }
 
@@ -277,7 +283,7 @@ async def test_a_parser_that_is_taken_over_cannot_fill_the_disk(
     )
     path = tmp_path / "document"
     path.write_text("words")
-    limits = ParserLimits(cpu_seconds=20, wall_seconds=20.0, scratch_bytes=64 << 20)
+    limits = ParserLimits(cpu_seconds=200, wall_seconds=200.0, scratch_bytes=64 << 20)
     before, least = shutil.disk_usage(scratch).free, shutil.disk_usage(scratch).free
     begun = time.monotonic()
     parsing = asyncio.ensure_future(

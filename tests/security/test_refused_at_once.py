@@ -85,18 +85,23 @@ async def in_two_processes(
 async def seconds_until_refused(
     asks: Mapping[str, Ask], refusals: Mapping[str, str]
 ) -> dict[str, float]:
-    """When each was refused with its code first. Nobody may be let in after that."""
+    """When each asked who was then refused with its code first. Nobody may be let in after that.
+
+    A request counts from the moment in which it is begun: how long the answer takes on a busy
+    machine says nothing about what was known when it was asked for.
+    """
     begun = time.monotonic()
     refused: dict[str, float] = {}
     while len(refused) < len(asks):
         for name, ask in asks.items():
+            asked = time.monotonic() - begun
             answer = await ask()
             is_out = answer.status_code in (401, 403) and answer.json()["code"] == refusals[name]
             if is_out:
-                refused.setdefault(name, time.monotonic() - begun)
+                refused.setdefault(name, asked)
             assert is_out or name not in refused, f"{name} is let in again"
+            assert is_out or asked < 5, f"{name} is let in after {asked:.1f} s"
         await asyncio.sleep(0.05)
-        assert time.monotonic() - begun < 5, set(asks) - set(refused)
     return refused
 
 
@@ -125,6 +130,7 @@ async def test_revoked_and_disabled_is_refused_by_every_process_within_five_seco
         (GATEWAY, {"disabled user of a gateway": told_by_gateway(tenant)}),
     ]
     async with in_two_processes(services, services_url, doors) as asks:
+        let_in = time.monotonic()
         await asyncio.gather(
             tenant.http.delete(f"/api/v1/keys/{revoked['id']}"),
             *(
@@ -134,9 +140,11 @@ async def test_revoked_and_disabled_is_refused_by_every_process_within_five_seco
         )
         # A key is refused in one and the same way, whatever the reason.
         refusals = {name: "unauthenticated" if "key" in name else "user_disabled" for name in asks}
+        shutting_out = time.monotonic() - let_in
         refused = await seconds_until_refused(asks, refusals)
     slowest = max(refused, key=lambda name: refused[name])
-    assert refused[slowest] > 1, "nothing was remembered, so nothing was shown"
+    # On a slow machine, what was remembered may be forgotten before it is asked for.
+    assert refused[slowest] + shutting_out > 1, "nothing was remembered, so nothing was shown"
     tell(
         f"{len(asks)} credentials of five kinds in two processes: the slowest refusal came after "
         f"{refused[slowest]:.2f} s ({slowest})"

@@ -55,7 +55,7 @@ async def server(services: Services, tenant: Tenant) -> AsyncIterator[Loopback]:
         yield running
 
 
-async def until_all_may_be_opened(server: Loopback, key: str, seconds: float = 10) -> None:
+async def until_all_may_be_opened(server: Loopback, key: str, seconds: float = 120) -> None:
     """The server hears of those that left a moment later."""
     async with asyncio.timeout(seconds):
         while True:

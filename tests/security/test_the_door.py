@@ -10,10 +10,13 @@ from collections.abc import AsyncIterator
 import pytest
 from fastapi import FastAPI
 from tests.apps.operations import operations
+from tests.apps.people import server_with
 from tests.conftest import Tenant
 from tests.security.seed import IS_LONG, dice, tell
 from tests.security.wire import Wire, on_the_wire, request
 
+from groundwell.services import Services
+from groundwell.store.database import Database
 from groundwell.web.guard import PUBLIC
 
 ME = b"/api/v1/users/me"
@@ -70,7 +73,8 @@ async def test_a_good_key_in_a_strange_place_or_form_is_none(wire: Wire, tenant:
         begun = time.monotonic()
         status = await wire.status(request(ME, *headers))
         assert status in (0, 400, 401, 431), f"{name}: {status}"
-        assert time.monotonic() - begun < 2, name
+        # Who waited for more of the request would do so for half a minute.
+        assert time.monotonic() - begun < 20, name
         seen[status] += 1
     for place in (b"?X-API-Key=", b"?api_key=", b"?access_token=", b"?key=", b"#", b";key="):
         status = await wire.status(request(ME + place + tenant.key.encode()))
@@ -177,16 +181,30 @@ async def test_a_stranger_is_answered_before_the_body_is_sent(wire: Wire, app: F
     tell(f"{len(taking)} routes with a body: 401 before it, after {1000 * slowest:.0f} ms at most")
 
 
-async def test_a_crowd_of_wrong_keys_does_not_touch_the_database(app: FastAPI, wire: Wire) -> None:
+async def test_a_crowd_of_wrong_keys_does_not_touch_the_database(
+    services: Services, services_url: str, tenant: Tenant
+) -> None:
     """The checksum of a key that was made up is wrong, so that no look at the database is spent."""
-    pool = app.state.services.database.pool
-    before = pool.get_stats().get("requests_num", 0)
     chance = dice("made-up keys")
     keys = [f"gw_{chance.randbytes(8).hex()}_{chance.randbytes(36).hex()}" for _ in range(300)]
-    answers = await asyncio.gather(
-        *(wire.status(request(ME, b"X-API-Key: " + key.encode())) for key in keys)
-    )
+    # A pool of its own, where no worker beside looks for anything.
+    database = Database(services_url, min_size=1, max_size=4)
+    await database.open()
+    try:
+        async with server_with(services, database=database) as app, on_the_wire(app) as wire:
+            before = looks_at(database)
+            answers = await asyncio.gather(
+                *(wire.status(request(ME, b"X-API-Key: " + key.encode())) for key in keys)
+            )
+            spent = looks_at(database) - before
+            assert await wire.status(request(ME, b"X-API-Key: " + tenant.key.encode())) == 200
+            assert looks_at(database) > before + spent, "a good key is looked up"
+    finally:
+        await database.close()
     assert set(answers) == {401}
-    spent = pool.get_stats().get("requests_num", 0) - before
-    assert spent < 10, "the worker beside may have asked meanwhile, nobody else"
+    assert spent == 0
     tell(f"{len(keys)} made-up keys: {spent} looks at the database")
+
+
+def looks_at(database: Database) -> int:
+    return database.pool.get_stats().get("requests_num", 0)

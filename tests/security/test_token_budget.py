@@ -137,9 +137,14 @@ async def pools(url: str, count: int) -> AsyncIterator[list[Database]]:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not holds():  # noqa: ASYNC110 - what is waited for gives no event
             await asyncio.sleep(0.01)
+
+
+def seconds_until_midnight() -> float:
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight.timestamp() + 86_400 - time.time()
 
 
 def refusal_in(answer: httpx.Response) -> dict[str, Any]:
@@ -209,11 +214,12 @@ async def test_a_question_beyond_the_budget_is_refused_before_anything_is_begun(
 ):
     model = FakeLanguageModel([])
     async with asking(services, tenant, model, 500) as asker:
+        most = seconds_until_midnight()
         refused = await asker.ask(stream=stream)
         problem = refusal_in(refused)
-        midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        left = midnight.timestamp() + 86_400 - time.time()
-        assert problem["retry_after"] == pytest.approx(left, abs=5)
+        least = seconds_until_midnight()
+        # However long it took, and unless the day was over meanwhile.
+        assert least > most or least - 2 <= problem["retry_after"] <= most + 2
         assert refused.headers["Retry-After"] == str(problem["retry_after"])
         assert problem["quota"] == {"name": "tokens", "limit": 500, "used": 0}
         assert problem["detail"].startswith("You may use 500 tokens of the language model a day.")
@@ -279,11 +285,9 @@ async def test_a_reader_who_leaves_pays_for_the_prompt_and_not_for_the_rest(
             assert answer.status_code == 200
             await until(lambda: model.asked == 1)
             reserved = await asker.used()
-        used = reserved
-        for _ in range(500):
-            if (used := await asker.used()) != reserved:
-                break
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(60):
+            while (used := await asker.used()) == reserved:  # noqa: ASYNC110 - nothing tells us
+                await asyncio.sleep(0.01)
     assert 200 < used < reserved - 700
 
 

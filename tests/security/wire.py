@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 from tests.apps.loopback import on_loopback
 
-SECONDS = 10
+SECONDS = 60
 
 
 @dataclass(frozen=True)

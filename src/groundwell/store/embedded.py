@@ -38,14 +38,17 @@ class EmbeddedPostgres:
         """Start the server in `folder`, or join the one that runs there. Blocks.
 
         After a crash the dead server can stay listed for a moment and refuse connections, so
-        opening is retried for 30 seconds. Raises StartupError when that is not enough.
+        opening is tried again for 30 seconds after the first failure: making the files, or waiting
+        for another process that is about to, may take longer than that. Raises StartupError when
+        that is not enough.
         """
         folder.parent.mkdir(parents=True, exist_ok=True)
-        deadline = time.monotonic() + _OPEN_SECONDS
+        deadline: float | None = None
         while True:
             try:
                 return cls._open_once(folder)
             except Exception as error:
+                deadline = deadline or time.monotonic() + _OPEN_SECONDS
                 if time.monotonic() > deadline:
                     raise StartupError(
                         f"The embedded Postgres in {folder} does not start: {error}. Its log is "
@@ -102,14 +105,18 @@ class EmbeddedPostgres:
 
 
 def _forget_dead_handles(registry: Path) -> None:
-    """Drop killed processes from the list of handles, or nobody would ever be the last."""
-    try:
-        listed = json.loads(registry.read_text())
-    except (FileNotFoundError, ValueError):
-        return
-    alive = [pid for pid in listed if psutil.pid_exists(pid)]
-    if alive != listed:
-        registry.write_text(json.dumps(alive))
+    """Drop killed processes from the list of handles, or nobody would ever be the last.
+
+    Under the library's own lock: a process that adds itself meanwhile must not be dropped, too.
+    """
+    with PostgresServer._lock:
+        try:
+            listed = json.loads(registry.read_text())
+        except (FileNotFoundError, ValueError):
+            return
+        alive = [pid for pid in listed if psutil.pid_exists(pid)]
+        if alive != listed:
+            registry.write_text(json.dumps(alive))
 
 
 def _forget_reused_pid(lock: Path) -> None:
