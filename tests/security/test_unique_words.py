@@ -61,13 +61,18 @@ CHARACTERS_A_STEP = {unique_words: 64 * 1_800, words_without_end: 64 * 8_000}
 async def test_indexing_such_a_document_never_holds_up_the_loop(
     make: Callable[[int], str], database: Database, database_url: str
 ) -> None:
+    least = [math.inf, math.inf]
     for _ in range(MOST_TIMES):
-        if await longest_stall(make, database, database_url) < MOST_SECONDS:
-            return
-    pytest.fail(f"the loop stood still for more than {MOST_SECONDS} s each time")
+        least = list(map(min, least, await stalls_of(make, database, database_url)))
+        if max(least) < MOST_SECONDS:
+            break
+    assert max(least) < MOST_SECONDS, "each time, in one of the two attempts"
 
 
-async def longest_stall(make: Callable[[int], str], database: Database, database_url: str) -> float:
+async def stalls_of(
+    make: Callable[[int], str], database: Database, database_url: str
+) -> tuple[float, float]:
+    """The longest of an attempt that breaks off, and of the one that goes on."""
     embedder = SwiftEmbedder()
     shelf = await make_shelf(database, database_url)
     setting = make_setting(shelf, end_of_turn=lambda _: math.inf, embedder=embedder)
@@ -92,4 +97,4 @@ async def longest_stall(make: Callable[[int], str], database: Database, database
     )
     assert document.status is DocumentStatus.COMPLETE
     await assert_statistics_are_exact(shelf)
-    return max(embedding.longest, recalling.longest)
+    return embedding.longest, recalling.longest
