@@ -14,6 +14,8 @@ INSIDE := tests/unit tests/contract tests/apps tests/manifest
 OUTSIDE := tests/chaos tests/security tests/e2e
 # With options that choose tests there may be none of a kind.
 OR_NONE := || test $$? -eq 5
+# Those that fail beside others have to pass by themselves; tests/again.py says why.
+OR_AGAIN := || $(BIN)/python -P tests/again.py
 
 # The tests start many processes: what was compiled once is not compiled again.
 unexport PYTHONDONTWRITEBYTECODE
@@ -39,7 +41,7 @@ serve: $(READY) ## Start the server; options in ARGS, such as ARGS="--port 9000"
 	@exec $(BIN)/groundwell serve $(ARGS)
 
 test: $(READY) ## Run all tests; options in ARGS
-	@$(BIN)/python -m $(TESTS) --numprocesses 3 -m "not alone" $(OUTSIDE) $(INSIDE) $(ARGS) $(OR_NONE)
+	@$(BIN)/python -m $(TESTS) --cache-clear --numprocesses 3 -m "not alone" $(OUTSIDE) $(INSIDE) $(ARGS) $(OR_NONE) $(OR_AGAIN)
 	@$(BIN)/python -m pytest -m alone $(OUTSIDE) $(ARGS) $(OR_NONE)
 
 coverage: $(READY) ## Run the tests that need no running server, and measure their coverage

@@ -20,11 +20,13 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+import hypothesis
 import psycopg
 import pytest
 import pytest_asyncio
 from fastapi import FastAPI
 from tests.prepared_postgres import FOLDER_VARIABLE, TEMPLATE, put_cluster
+from tests.waiting import PATIENCE_SECONDS
 
 from groundwell.adapters.parser.kreuzberg import parser
 from groundwell.bootstrap import open_services
@@ -40,6 +42,12 @@ from groundwell.store.collections import ensure_collection
 from groundwell.store.database import Database, owner_options
 from groundwell.store.embedded import EmbeddedPostgres
 from groundwell.store.identity import insert_owner
+
+# How long an example takes is the machine's affair. What a test suppresses itself, it adds to this.
+hypothesis.settings.register_profile(
+    "groundwell", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("groundwell")
 
 TERMINAL = ("complete", "failed")
 _ONLY_SEED = re.compile(r"\w+: seed \d+")
@@ -185,6 +193,8 @@ async def services(services_url: str, services_folder: Path) -> AsyncIterator[Se
         data_dir=services_folder,
         database_url=services_url,
         load_samples=False,
+        # Only a fault may take away the reranker.
+        reranker_timeout=PATIENCE_SECONDS,
         # All tests come from one address, and many show wrong credentials.
         limits=LimitTableSettings(failed_authentications=None),
     )
@@ -232,7 +242,7 @@ async def make_tenant(app: FastAPI, services: Services) -> AsyncIterator[MakeTen
             transport=httpx.ASGITransport(app=app, raise_app_exceptions=False),
             base_url="http://groundwell.test",
             headers={"Authorization": f"Bearer {key.text}"},
-            timeout=60,
+            timeout=PATIENCE_SECONDS,
         )
         clients.append(client)
         return Tenant(tenant, user, key.text, client)
@@ -278,7 +288,10 @@ async def upload_texts(
 
 
 async def finished(
-    tenant: Tenant, document_id: str, collection: str = DEFAULT_COLLECTION, seconds: float = 60
+    tenant: Tenant,
+    document_id: str,
+    collection: str = DEFAULT_COLLECTION,
+    seconds: float = PATIENCE_SECONDS,
 ) -> dict[str, Any]:
     """The document once it is complete or failed."""
     async with asyncio.timeout(seconds):

@@ -81,7 +81,7 @@ def create_app(
                 noting.cancel()
                 with suppress(asyncio.CancelledError):
                     await noting
-                await app.state.quiz.workbench.close()
+                await app.state.quiz.close()
 
     app = _Application(
         title="Groundwell",

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import psycopg
 from tests.conftest import Tenant
+from tests.waiting import until
 
 from groundwell.services import Services
 from groundwell.store.database import owner_options
@@ -91,9 +92,7 @@ def due_in(url: str, announced: dict[str, Any]) -> float | None:
 
 async def job_is_done(url: str, announced: dict[str, Any]) -> None:
     """Wait until the job that ends the wait has run."""
-    async with asyncio.timeout(10):
-        while due_in(url, announced) is not None:  # noqa: ASYNC110 - the database gives no event
-            await asyncio.sleep(0.05)
+    await until(lambda: due_in(url, announced) is None)
 
 
 async def put_into_the_store(

@@ -10,14 +10,13 @@ from dataclasses import dataclass, field
 
 import uvicorn
 from fastapi import FastAPI
+from tests.waiting import PATIENCE_SECONDS, until
 
 from groundwell.domain.proxies import TrustedProxies
 from groundwell.web.closing import Closing
 from groundwell.web.connection import Connection
 from groundwell.web.connections import Connections
 from groundwell.web.server import WebServer
-
-START_SECONDS = 10
 
 
 class MeasuredConnection(Connection):
@@ -48,7 +47,7 @@ class Loopback:
         self.clients.append(client)
         return client
 
-    async def ask(self, sent: bytes, seconds: float = 10) -> Answer:
+    async def ask(self, sent: bytes, seconds: float = PATIENCE_SECONDS) -> Answer:
         """Send, and read until the server hangs up."""
         client = await self.connect()
         client.send(sent)
@@ -85,7 +84,7 @@ class Client:
     def send(self, data: bytes) -> None:
         self.writer.write(data)
 
-    async def read(self, seconds: float = 10) -> Answer:
+    async def read(self, seconds: float = PATIENCE_SECONDS) -> Answer:
         """Everything until the end of the connection. Raises TimeoutError if it does not end."""
         raw = b""
         async with asyncio.timeout(seconds):
@@ -96,7 +95,7 @@ class Client:
                 pass
         return Answer(raw)
 
-    async def read_head(self, seconds: float = 10) -> bytes:
+    async def read_head(self, seconds: float = PATIENCE_SECONDS) -> bytes:
         """The head of the next answer; the connection stays."""
         async with asyncio.timeout(seconds):
             return await self.reader.readuntil(b"\r\n\r\n")
@@ -137,9 +136,7 @@ async def on_loopback(
         stream_seconds=stream_seconds,
     )
     stopped = asyncio.ensure_future(server.serve(sockets=[listening]))
-    async with asyncio.timeout(START_SECONDS):
-        while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
-            await asyncio.sleep(0.01)
+    await until(lambda: server.started)
     running = Loopback(server, connections, listening.getsockname()[1], stopped)
     try:
         yield running

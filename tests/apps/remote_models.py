@@ -10,6 +10,7 @@ from uuid import uuid4
 from tests.apps.people import client_of, server_with
 from tests.conftest import Tenant, fresh_database, running_services
 from tests.fakes.provider import DIMENSION, ScriptedProvider
+from tests.waiting import PATIENCE_SECONDS
 
 from groundwell.domain.api_keys import digest_api_key, make_api_key
 from groundwell.domain.documents import DEFAULT_COLLECTION, TenantId
@@ -38,6 +39,7 @@ async def served_with_remote_models(
             embedding_dimension=DIMENSION,
             reranker="http",
             reranker_base_url=provider.url,
+            reranker_timeout=PATIENCE_SECONDS,
             answer_threshold=0,
         )
         async with (

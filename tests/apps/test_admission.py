@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import httpx
 import pytest
@@ -15,6 +14,7 @@ from tests.apps.loopback import head, on_loopback
 from tests.apps.people import client_of, server_with
 from tests.apps.problems import problem_in
 from tests.conftest import Tenant, finished
+from tests.waiting import first_good, until
 
 from groundwell.domain.search import SearchRequest, SearchResponse
 from groundwell.services import Services
@@ -43,12 +43,6 @@ class HeldSearches:
         finally:
             self.running -= 1
         return SearchResponse(results=[], timings_ms={}, degraded=[])
-
-
-async def until(holds: Any, seconds: float = 5) -> None:  # noqa: ANN401 - any condition
-    async with asyncio.timeout(seconds):
-        while not holds():  # noqa: ASYNC110 - conditions of many kinds
-            await asyncio.sleep(0.005)
 
 
 @asynccontextmanager
@@ -163,8 +157,11 @@ async def test_a_body_that_dribbles_is_given_up_but_a_steady_one_is_taken(
             client.close()
             return answer[:12]
 
-        dribble, steady = await asyncio.gather(send(10, 0.1), send(6000, 0.15))
-    assert (dribble, steady) == (b"HTTP/1.1 408", b"HTTP/1.1 202")
+        async def send_both() -> list[bytes]:
+            return await asyncio.gather(send(10, 0.1), send(6000, 0.15))
+
+        told = [b"HTTP/1.1 408", b"HTTP/1.1 202"]
+        assert await first_good(send_both, lambda found: found == told) == told
 
 
 JSON = ("Content-Type: application/json",)
@@ -180,7 +177,7 @@ async def test_work_for_a_client_that_left_is_stopped(
         client.send(head("POST", path, tenant.key, *JSON, f"Content-Length: {len(body)}") + body)
         await until(lambda: searches.running == 1)
         client.close()
-        await until(lambda: searches.cancelled == 1, seconds=1)
+        await until(lambda: searches.cancelled == 1)
         assert searches.running == 0
         searches.let_go.set()
         metrics = await server.ask(head("GET", "/metrics", operator.key, "Connection: close"))

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tests.apps.operations import Operation, operations
 from tests.apps.problems import problem_type_of
 from tests.conftest import MakeTenant, Tenant
+from tests.waiting import PATIENCE_SECONDS
 
 NASTY = [
     "",
@@ -142,7 +143,7 @@ async def test_no_request_is_answered_by_a_500(app: FastAPI, fuzzer: Tenant) -> 
     def ask_anything(index: int, data: st.DataObject) -> None:
         request = make_request(known[index], schemas, data)
         sending = asyncio.run_coroutine_threadsafe(fuzzer.http.request(**request), loop)
-        response = sending.result(timeout=30)
+        response = sending.result(timeout=PATIENCE_SECONDS)
         seen[response.status_code // 100] += 1
         assert response.status_code < 500, response.text
         # The metrics may name the errors of other tests.

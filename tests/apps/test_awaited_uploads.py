@@ -23,6 +23,7 @@ from tests.apps.announcing import (
     usage,
 )
 from tests.conftest import Tenant, finished, upload_texts
+from tests.waiting import patience
 
 from groundwell.services import Services
 
@@ -119,7 +120,7 @@ async def test_without_its_bytes_the_document_fails_after_an_hour(
 async def test_a_deadline_that_comes_too_early_waits_on(tenant: Tenant, services_url: str) -> None:
     announced = await announce(tenant)
     hurry(services_url, announced)
-    async with asyncio.timeout(10):
+    async with patience():
         while (due := due_in(services_url, announced)) is None or due < 3500:  # noqa: ASYNC110 - the database gives no event
             await asyncio.sleep(0.05)
     assert (await put(tenant, announced)).status_code == 202

@@ -11,6 +11,7 @@ import pytest
 from tests.conftest import fresh_database, running_services
 from tests.fakes.matching_encoder import write_matching_encoder
 from tests.fakes.rerank_server import serve_reranking
+from tests.waiting import PATIENCE_SECONDS, patience
 
 from groundwell.apps.library.schemas import BatchDocument
 from groundwell.apps.library.uploads import accept_batch
@@ -39,6 +40,7 @@ async def base(
             database_url=url,
             load_samples=False,
             rerank_blend=0,
+            reranker_timeout=PATIENCE_SECONDS,
         )
         async with running_services(settings) as services:
             async with services.database.transaction(TENANT) as connection:
@@ -46,7 +48,7 @@ async def base(
             batch = [BatchDocument(text=text) for text in TEXTS]
             owner = Principal(TENANT, user, frozenset(Scope), Role.OWNER, Tier.PREMIUM)
             await accept_batch(services, owner, DEFAULT_COLLECTION, batch)
-            async with asyncio.timeout(30):
+            async with patience():
                 complete = 0
                 while complete < len(TEXTS):
                     await asyncio.sleep(0.1)

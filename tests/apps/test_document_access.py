@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from tests.apps.crowd import QUESTION, SECRET, People, make_people
 from tests.apps.operations import operations, send
 from tests.conftest import Tenant
+from tests.waiting import patience
 
 
 @pytest_asyncio.fixture
@@ -174,7 +175,7 @@ async def test_an_evaluation_measures_what_everybody_sees(people: People):
     assert (await people.ann.http.post("/api/v1/evals/sets", json=judged)).status_code == 201
     run = (await people.ann.http.post("/api/v1/evals/runs", json={"set": "judged"})).json()["id"]
     state = {"status": "pending"}
-    async with asyncio.timeout(60):
+    async with patience():
         while state["status"] not in ("complete", "failed"):
             await asyncio.sleep(0.05)
             state = (await people.ann.http.get(f"/api/v1/evals/runs/{run}")).json()

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 from tests.conftest import MakeTenant, Tenant, upload_texts
+from tests.waiting import patience
 
 from groundwell.apps.evals.schemas import ConfigIn
 from groundwell.apps.search.schemas import SearchIn
@@ -49,7 +50,7 @@ async def read(tenant: Tenant, run: str, **parameters: str) -> dict[str, Any]:
 
 
 async def finished(tenant: Tenant, run: str) -> dict[str, Any]:
-    async with asyncio.timeout(60):
+    async with patience():
         while True:
             found = await read(tenant, run)
             if found["status"] in ("complete", "failed"):

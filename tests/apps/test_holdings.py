@@ -16,6 +16,7 @@ import pytest_asyncio
 from fastapi import FastAPI
 from tests.apps.crowd import QUESTION, SECRET, People, make_people
 from tests.conftest import MakeTenant, Tenant, finished, upload_texts
+from tests.waiting import patience
 
 from groundwell.services import Services
 from groundwell.store.conversations import WITHDRAWN
@@ -245,14 +246,14 @@ async def test_a_tenant_that_is_deleted_while_its_jobs_run_does_not_come_back(
         ]
         assert (await people.ann.http.post("/documents/batch", json=batch)).status_code == 202
     indexing = 0
-    async with asyncio.timeout(60):
+    async with patience():
         while not indexing:
             await asyncio.sleep(0.02)
             indexing = (await people.ann.http.get("/documents")).json()["counts"]["indexing"]
     confirm = {"confirm": str(people.owner.tenant.id)}
     assert (await people.owner.http.delete("/api/v1/tenant", params=confirm)).status_code == 204
     working = True
-    async with asyncio.timeout(60):
+    async with patience():
         while working:
             await asyncio.sleep(0.1)
             working = await _works(services_url, str(people.owner.tenant.id))

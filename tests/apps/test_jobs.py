@@ -15,6 +15,7 @@ from tests.conftest import (
     upload_texts,
 )
 from tests.unit.store.setting import new_document
+from tests.waiting import patience
 
 from groundwell.apps.library.schemas import BatchDocument
 from groundwell.apps.library.uploads import accept_batch
@@ -138,7 +139,7 @@ async def test_a_document_says_what_it_waits_for_until_it_is_finished(
     services: Services, tenant: Tenant
 ):
     await put_waiting(services, tenant, "lost", "Herons eat frogs.")
-    async with asyncio.timeout(10):
+    async with patience():
         # The shared worker may be about to start.
         while True:
             lost = (await tenant.http.get("/api/v1/documents/lost")).json()["waiting_for"]

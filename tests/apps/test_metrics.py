@@ -13,6 +13,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from tests.apps.people import client_of, make_key, server_with
 from tests.conftest import MakeTenant, Tenant, upload_texts
+from tests.waiting import patience
 
 from groundwell.adapters.metrics.prometheus import PrometheusMetrics
 from groundwell.domain.circuit_breaker import CircuitBreaker, Circuits
@@ -209,7 +210,7 @@ async def test_jobs_of_all_processes_are_counted_by_kind_and_outcome(
     await upload_texts(tenant, [{"id": "crane", "text": "Cranes dance."}])
     after: Mapping[tuple[str, Labels], float] = {}
     done = {"kind": "embed", "outcome": "succeeded"}
-    async with asyncio.timeout(20):
+    async with patience():
         while value(after, "groundwell_jobs_total", **done) <= value(
             before, "groundwell_jobs_total", **done
         ):
@@ -302,7 +303,7 @@ async def test_the_accuracy_is_that_of_the_newest_evaluation(
     }
     await tenant.http.post("/api/v1/evals/sets", json=judged)
     run = (await tenant.http.post("/api/v1/evals/runs", json={"set": "kites"})).json()
-    async with asyncio.timeout(30):
+    async with patience():
         while run["status"] not in ("complete", "failed"):
             run = (await tenant.http.get(f"/api/v1/evals/runs/{run['id']}")).json()
     found = await samples(operator)

@@ -16,15 +16,19 @@ import pytest
 import pytest_asyncio
 from tests.apps.problems import problem_in, short_problem_in
 from tests.conftest import MakeTenant, Tenant, upload_texts
+from tests.waiting import until
 
 from groundwell.adapters.cache.postgres import PostgresCache
+from groundwell.apps.quiz.materials import choose_parts
 from groundwell.apps.quiz.remembered import QuizMemory
 from groundwell.apps.quiz.schemas import GenerateIn
 from groundwell.apps.quiz.service import generate
 from groundwell.domain.configuration import EffectiveSetting, Source
 from groundwell.domain.identity import Principal, Role, Scope, Tier
+from groundwell.domain.sharing import Viewer
 from groundwell.main import create_app
 from groundwell.services import Services
+from groundwell.store.corpus import load_corpus
 
 CHAT = "/api/chat/generate-questions"
 GENERATE = "/api/v1/questions/generate"
@@ -315,12 +319,29 @@ async def test_a_set_is_made_though_the_process_that_makes_it_is_killed(
     wanted = GenerateIn.model_validate({"count": 3, "mode": "quiz", "seed": 12}).wanted()
     memory, before = QuizMemory(), set(psutil.Process().children())
     making = asyncio.ensure_future(generate(services, memory, caller, wanted))
-    while not (begun := set(psutil.Process().children()) - before):  # noqa: ASYNC110 - no event
-        await asyncio.sleep(0.01)
-    for process in begun:
+    await until(lambda: set(psutil.Process().children()) - before)
+    for process in set(psutil.Process().children()) - before:
         process.kill()
     assert (await making).questions.questions
-    await memory.workbench.close()
+    await memory.close()
+
+
+async def test_after_a_set_the_other_documents_are_read_while_nobody_waits(
+    learner: Tenant, services: Services
+):
+    caller = Principal(learner.id, learner.user, frozenset({Scope.READ}), Role.OWNER, Tier.FREE)
+    wanted = GenerateIn.model_validate({"count": 1, "mode": "quiz", "seed": 13}).wanted()
+    # The request goes round the caches: a set must be made.
+    services = replace(services, retriever=services.uncached_retriever)
+    corpus = await load_corpus(services.database, Viewer.of(caller))
+    held = sum(part.chunks for part in choose_parts(corpus, None))
+    memory = QuizMemory()
+    await generate(services, memory, caller, wanted)
+    async with asyncio.timeout(60):
+        while memory.ahead.chunks_read < held:  # noqa: ASYNC110 - nobody waits for it
+            await asyncio.sleep(0.01)
+    assert memory.ahead.chunks_read == held > 1
+    await memory.close()
 
 
 @pytest.mark.parametrize("profile", ["lite", "learning"])

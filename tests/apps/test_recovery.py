@@ -14,6 +14,7 @@ import pytest
 from tests.conftest import Tenant, finished
 from tests.e2e.running import groundwell
 from tests.unit.store.setting import new_document
+from tests.waiting import patience
 
 from groundwell.cli.worker import _put_in_step
 from groundwell.domain.documents import DEFAULT_COLLECTION, TenantId
@@ -52,7 +53,7 @@ async def test_a_round_of_the_worker_removes_files_of_no_document_that_are_an_ho
     an_hour_ago = time.time() - 3700
     os.utime(services_folder / "blobs" / "sha256" / "00" / "old", (an_hour_ago, an_hour_ago))
     await services.reconciliation.defer()
-    async with asyncio.timeout(30):
+    async with patience():
         while "sha256/00/old" in [key async for key, _ in services.blobs.entries()]:  # noqa: ASYNC110 - the store gives no event
             await asyncio.sleep(0.05)
     assert "sha256/00/fresh" in [key async for key, _ in services.blobs.entries()]

@@ -14,6 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import BaseModel
 from tests.conftest import fresh_database, running_services
+from tests.waiting import patience
 
 from groundwell.apps.library.schemas import BatchDocument
 from groundwell.apps.library.uploads import accept_batch
@@ -82,7 +83,7 @@ async def test_documents_are_ingested_and_found_without_token_vectors(
                 batch = [BatchDocument(text=text) for text in texts]
                 owner = Principal(tenant, user, frozenset(Scope), Role.OWNER, Tier.PREMIUM)
                 await accept_batch(services, owner, DEFAULT_COLLECTION, batch)
-                async with asyncio.timeout(30):
+                async with patience():
                     complete = 0
                     while complete < len(texts):
                         await asyncio.sleep(0.1)

@@ -16,6 +16,7 @@ from tests.apps.people import client_of, make_user, server_with
 from tests.apps.problems import problem_in
 from tests.conftest import MakeTenant, Tenant
 from tests.fakes.identity_provider import AUDIENCE, ISSUER, IdentityProvider
+from tests.waiting import first_good
 
 from groundwell.adapters.rate_limiter.postgres import PostgresRateLimiter
 from groundwell.adapters.token_verifier.pyjwt import ClaimRules, KeyFile, PyJwtVerifier
@@ -149,11 +150,17 @@ async def test_a_disabled_user_is_refused_with_good_tokens_too(
 async def test_a_token_that_runs_out_is_not_remembered_beyond_its_time(
     door: FastAPI, provider: IdentityProvider, tenant: Tenant
 ) -> None:
-    now = int(time.time())
-    token = provider.token(tenant=str(tenant.id), iat=now - 100, exp=now - 59)
-    assert (await get(door, token)).status_code == 200
-    # A second of the token's time and one for the clock's rounding; memory lasts four.
-    await asyncio.sleep(2.1)
+    async def seen_in_time() -> tuple[int, str, float]:
+        ends = int(time.time()) + 2.0
+        token = provider.token(tenant=str(tenant.id), iat=ends - 100, exp=ends - 60)
+        first = await get(door, token)
+        return first.status_code, token, ends
+
+    # A busy machine may miss even the first of its two seconds.
+    status, token, ends = await first_good(seen_in_time, lambda seen: seen[0] == 200)
+    assert status == 200
+    # Memory lasts four.
+    await asyncio.sleep(max(0, ends + 0.1 - time.time()))
     assert problem_in(await get(door, token), 401)["code"] == "token_expired"
 
 

@@ -6,7 +6,7 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,6 +15,7 @@ from itertools import pairwise
 import psycopg
 import pytest
 from procrastinate.exceptions import ConnectorException
+from tests.waiting import PATIENCE_SECONDS, patience, until
 
 from groundwell.adapters.job_engine.procrastinate.engine import ProcrastinateJobEngine
 from groundwell.domain.errors import DocumentError, ProviderError, UnavailableError
@@ -88,18 +89,17 @@ async def working(
             await task
 
 
-async def until(condition: Callable[[], bool], seconds: float = 15) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - the database gives no event
-            await asyncio.sleep(0.02)
-
-
 def statuses(url: str) -> list[tuple[str, int]]:
     with psycopg.connect(url, options=owner_options()) as owner:
         rows = owner.execute(
             "SELECT status::text, attempts FROM procrastinate_jobs ORDER BY id"
         ).fetchall()
     return [(status, attempts) for status, attempts in rows]
+
+
+def has_worker(url: str) -> bool:
+    with psycopg.connect(url, options=owner_options()) as owner:
+        return bool(owner.execute("SELECT 1 FROM procrastinate_workers").fetchall())
 
 
 async def defer(
@@ -175,16 +175,18 @@ async def test_a_waiting_job_of_the_same_key_makes_another_unnecessary(
 async def test_a_job_that_is_to_begin_later_holds_no_other_up_and_begins_then(
     engine: ProcrastinateJobEngine, database: Database, work: Work
 ):
-    begun = time.monotonic()
     async with database.anonymous_transaction() as connection:
-        await engine.defer(connection, "work", {"number": 1}, after_seconds=1.5)
-        await engine.defer(connection, "work", {"number": 2}, after_seconds=3600)
-        await engine.defer(connection, "work", {"number": 3})
+        await engine.defer(connection, "work", {"number": 1}, after_seconds=3600)
+        await engine.defer(connection, "work", {"number": 2})
     async with working(engine):
+        await until(lambda: work.arguments == [{"number": 2}])
+        begun = time.monotonic()
+        async with database.anonymous_transaction() as connection:
+            await engine.defer(connection, "work", {"number": 3}, after_seconds=1.5)
         await until(lambda: len(work.started) == 2)
         await asyncio.sleep(0.3)
-    assert [arguments["number"] for arguments in work.arguments] == [3, 1]
-    assert work.started[0][0] - begun < 1.5 <= work.started[1][0] - begun
+    assert work.arguments == [{"number": 2}, {"number": 3}]
+    assert work.started[1][0] - begun >= 1.5
 
 
 async def test_a_job_that_is_to_begin_later_goes_by_the_database_s_clock(
@@ -220,8 +222,9 @@ async def test_a_job_that_fails_is_tried_three_times_with_growing_pauses_and_giv
     for number in work.failures:
         moments = [moment for moment, given in work.started if given == {"number": number}]
         assert len(moments) == 3
-        assert 0.9 <= moments[1] - moments[0] < 2.6
-        assert 1.9 <= moments[2] - moments[1] < 3.6
+        # Of one second and of two; what comes upon them is the machine's.
+        assert 0.9 <= moments[1] - moments[0] < 30
+        assert 1.9 <= moments[2] - moments[1] < 30
     reasons = {arguments["number"]: reason for arguments, reason in work.given_up}
     assert len(work.given_up) == 2
     assert reasons[0] == "The model answers nonsense."
@@ -316,7 +319,7 @@ async def test_waiting_for_a_part_that_is_away_uses_no_attempt_up(
     work.failures, work.failures_left = {1: away}, 3
     await defer(engine, database, 1)
     async with working(engine):
-        await until(lambda: len(work.started) == 4, 30)
+        await until(lambda: len(work.started) == 4)
         await until(lambda: statuses(database_url) == [])
     moments = [moment for moment, _ in work.started]
     pauses = [after - before for before, after in pairwise(moments)]
@@ -390,12 +393,12 @@ async def test_ten_thousand_waiting_jobs_of_one_share_do_not_hold_back_another(
         await engine.defer(connection, "work", {"number": -3}, turn=Turn("many", 0))
     urgent_in = time.monotonic() - begun
     async with working(engine):
-        await until(lambda: {"number": -1} in work.arguments, 30)
+        await until(lambda: {"number": -1} in work.arguments)
         # Another comes while the long line is worked on.
-        place = len(work.started)
         async with database.anonymous_transaction() as connection:
             await engine.defer(connection, "work", {"number": -2}, turn=Turn("one"))
-        await until(lambda: {"number": -2} in work.arguments, 30)
+        place = len(work.started)
+        await until(lambda: {"number": -2} in work.arguments)
     assert work.arguments.index({"number": -3}) <= 2
     first = work.arguments.index({"number": -1})
     later = work.arguments.index({"number": -2}) - place
@@ -418,7 +421,7 @@ async def test_shares_take_turns_and_what_is_urgent_goes_first_at_the_cost_of_it
         for number in range(200, 210):
             await engine.defer(connection, "work", {"number": number}, turn=Turn("one", 0))
     async with working(engine):
-        await until(lambda: len(work.started) == 30, 30)
+        await until(lambda: len(work.started) == 30)
     order = [int(arguments["number"]) for arguments in work.arguments]
     own = [number for number in order if not 100 <= number < 110]
     assert own == [*range(200, 210), *range(10)]
@@ -506,10 +509,10 @@ async def test_a_dead_workers_job_that_cannot_be_given_up_in_order_holds_up_nobo
 async def test_slow_jobs_of_one_queue_hold_up_none_of_another(
     engine: ProcrastinateJobEngine, database: Database, work: Work
 ):
-    released = asyncio.Event()
+    released, begun = asyncio.Event(), []
 
     async def wait(arguments: JobArguments, _: Attempt) -> None:
-        del arguments
+        begun.append(arguments)
         await released.wait()
 
     engine.register(JobKind("wait", "slow", wait, work.give_up))
@@ -517,9 +520,9 @@ async def test_slow_jobs_of_one_queue_hold_up_none_of_another(
         for number in range(10):
             await engine.defer(connection, "wait", {"number": number})
     async with working(engine):
-        await asyncio.sleep(0.5)
+        await until(lambda: len(begun) == 2)
         await defer(engine, database, 1)
-        await until(lambda: work.arguments == [{"number": 1}], 2)
+        await until(lambda: work.arguments == [{"number": 1}])
         released.set()
 
 
@@ -545,8 +548,8 @@ async def test_a_dead_workers_job_that_another_waiting_one_replaces_holds_up_nob
     pretend_that_a_worker_died(database_url, 3, attempts=0)
     await defer(engine, database, 4, unique="same")
     async with working(engine):
-        await until(lambda: {2, 3, 4} <= {a["number"] for a in work.arguments}, 8)
-        await until(lambda: all(status != "doing" for status, _ in statuses(database_url)), 8)
+        await until(lambda: {2, 3, 4} <= {a["number"] for a in work.arguments})
+        await until(lambda: all(status != "doing" for status, _ in statuses(database_url)))
 
 
 async def test_a_failing_job_that_another_waiting_one_replaces_holds_up_nobody(
@@ -567,8 +570,8 @@ async def test_a_failing_job_that_another_waiting_one_replaces_holds_up_nobody(
     engine.register(JobKind("keyed", "test", run, work.give_up))
     await defer_keyed(1)
     async with working(engine):
-        await until(lambda: 2 in numbers, 8)
-        await until(lambda: all(status != "doing" for status, _ in statuses(database_url)), 8)
+        await until(lambda: 2 in numbers)
+        await until(lambda: all(status != "doing" for status, _ in statuses(database_url)))
 
 
 async def test_a_worker_that_is_stopped_hands_back_or_finishes_what_it_holds(
@@ -588,7 +591,8 @@ async def test_a_worker_that_is_stopped_hands_back_or_finishes_what_it_holds(
     async with database.anonymous_transaction() as connection:
         await engine.defer(connection, "slow", {"number": 1})
     running = asyncio.ensure_future(engine.run())
-    await asyncio.wait_for(begun.wait(), 10)
+    async with patience():
+        await begun.wait()
     running.cancel()
     await asyncio.sleep(0.1)
     may_end.set()
@@ -616,9 +620,9 @@ async def test_a_run_that_is_cancelled_ends_even_when_the_database_goes_away_mea
     )
     engine.register(JobKind("work", "test", work.run, work.give_up))
     running = asyncio.ensure_future(engine.run())
-    await asyncio.sleep(0.5)
+    await until(lambda: has_worker(database_url))
     running.cancel()
-    await asyncio.wait([running], timeout=10)
+    await asyncio.wait([running], timeout=PATIENCE_SECONDS)
     assert running.cancelled()
 
 
@@ -654,7 +658,7 @@ async def test_ends_of_jobs_are_counted_and_queues_measured(
     async with database.anonymous_transaction() as connection:
         assert await engine.read_depths(connection) == [QueueDepth("test", "waiting", 3)]
     outcomes: list[JobOutcome] = []
-    async with working(engine), asyncio.timeout(20):
+    async with working(engine), patience():
         while sum(outcome.jobs for outcome in outcomes) < 3:
             async with database.anonymous_transaction() as connection:
                 outcomes = await engine.read_outcomes(connection)
@@ -748,7 +752,7 @@ async def test_a_job_that_could_not_be_done_says_why_and_when_it_comes_again(
     await defer_for(engine, database, "ann", "away", "odd")
     async with working(engine):
         await until(lambda: len(work.started) >= 2)
-        async with asyncio.timeout(10):
+        async with patience():
             while (away := await standing(engine, database, "away")).next_try_at is None:  # noqa: ASYNC110 - the database gives no event
                 await asyncio.sleep(0.05)
         assert (away.has_worker, away.is_running, away.reason) == (
@@ -756,7 +760,9 @@ async def test_a_job_that_could_not_be_done_says_why_and_when_it_comes_again(
             False,
             "The model is away.",
         )
-        odd = await standing(engine, database, "odd")
+        async with patience():
+            while (odd := await standing(engine, database, "odd")).reason is None:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.05)
         assert odd.reason == "The model answers nonsense."
         # What the engine keeps for itself is no business of the job's code.
         await until(lambda: len(work.started) >= 3)
@@ -776,12 +782,18 @@ async def test_a_job_in_hand_is_running_and_a_worker_that_left_is_none(
     async with database.anonymous_transaction() as connection:
         await engine.defer(connection, "hold", {"name": "held", "of": "ann"})
     async with working(engine):
-        await asyncio.wait_for(begun.wait(), 10)
+        async with patience():
+            await begun.wait()
         held = await standing(engine, database, "held")
         assert (held.has_worker, held.is_running, held.before) == (True, True, 0)
-        with psycopg.connect(database_url, options=owner_options()) as owner:
-            owner.execute("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1h'")
-        assert not (await standing(engine, database, "held")).has_worker
+        # The worker lives on, so that a heartbeat may come in between.
+        async with patience():
+            while held.has_worker:
+                with psycopg.connect(database_url, options=owner_options()) as owner:
+                    owner.execute(
+                        "UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1h'"
+                    )
+                held = await standing(engine, database, "held")
         going.set()
 
 

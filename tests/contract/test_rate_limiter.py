@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from tests.waiting import TRIES, patience
 
 from groundwell.adapters.rate_limiter.memory import MemoryRateLimiter
 from groundwell.adapters.rate_limiter.postgres import PostgresRateLimiter
@@ -36,6 +39,10 @@ class Caller:
         return await self.limiter.take(self.tenant, self.user, rules)
 
     async def is_let_through(self, *rules: Rule) -> bool:
+        # Whoever waited too long for a row, as when the machine stood still, was not counted.
+        for _ in range(TRIES - 1):
+            with suppress(UnavailableError):
+                return all(standing.wait_seconds == 0 for standing in await self.take(*rules))
         return all(standing.wait_seconds == 0 for standing in await self.take(*rules))
 
     async def let_through(self, tries: int, *rules: Rule) -> int:
@@ -87,24 +94,30 @@ async def test_the_standing_counts_down_and_tells_when_the_window_ends(caller: C
 
 
 async def test_who_waits_as_long_as_told_is_let_through_and_not_sooner(caller: Caller):
+    begun = time.monotonic()
     await caller.let_through(3, FEW)
     (refused,) = await caller.take(FEW)
     # The window ends after a minute, and a third of it later the first of the three has gone.
-    assert refused.wait_seconds == pytest.approx(80, abs=2)
-    caller.advance(refused.wait_seconds - 5)
+    assert 78 - (time.monotonic() - begun) <= refused.wait_seconds <= 82
+    begun = time.monotonic()
+    caller.advance(refused.wait_seconds - 15)
     (sooner,) = await caller.take(FEW)
-    assert sooner.wait_seconds == pytest.approx(5, abs=2)
+    assert 13 - (time.monotonic() - begun) <= sooner.wait_seconds <= 17
     caller.advance(sooner.wait_seconds)
     assert await caller.is_let_through(FEW)
     assert not await caller.is_let_through(FEW)
 
 
 async def test_a_full_window_does_not_free_the_next_one_at_its_first_moment(caller: Caller):
+    begun = time.monotonic()
     assert await caller.let_through(100, MINUTE) == 100
     caller.advance(61)
-    assert await caller.let_through(100, MINUTE) in (1, 2, 3)
+    first = await caller.let_through(100, MINUTE)
+    # A window frees its hundred within a minute, also while the test takes its time.
+    assert 1 <= first <= 3 + (time.monotonic() - begun) * 100 / 60
     caller.advance(29)
-    assert await caller.let_through(100, MINUTE) == pytest.approx(49, abs=3)
+    later = await caller.let_through(100, MINUTE)
+    assert 47 <= first + later <= 53 + (time.monotonic() - begun) * 100 / 60
 
 
 async def test_after_two_quiet_windows_everything_is_free_again(caller: Caller):
@@ -148,7 +161,7 @@ async def test_requests_with_several_rules_do_not_wait_in_a_circle(
 ):
     caller = await postgres_caller(database, database_url)
     rules = [Rule(name, Rate(1000, 60)) for name in "abcde"]
-    async with asyncio.timeout(30):
+    async with patience():
         assert await caller.let_through(100, *rules) == 100
 
 
@@ -157,7 +170,7 @@ async def test_a_row_that_somebody_holds_is_not_waited_for(database: Database, d
     await caller.take(FEW)
     with psycopg.connect(database_url) as connection:
         connection.execute("LOCK TABLE groundwell.rate_windows")
-        async with asyncio.timeout(10):
+        async with patience():
             with pytest.raises(UnavailableError, match="cannot be counted"):
                 await caller.take(FEW)
     assert await caller.is_let_through(FEW)

@@ -91,8 +91,8 @@ async def test_a_name_that_is_none_is_replaced_by_the_subject(
 
 
 BAD_CLAIMS: dict[str, dict[str, object]] = {
-    "not yet valid": {"nbf": time.time() + 3600},
-    "issued in the future": {"iat": time.time() + 3600, "exp": time.time() + 3700},
+    "not yet valid": {"nbf": time.time() + 86_400},
+    "issued in the future": {"iat": time.time() + 86_400, "exp": time.time() + 86_500},
     "without exp": {"exp": None},
     "without iat": {"iat": None},
     "without sub": {"sub": None},
@@ -437,11 +437,11 @@ async def test_an_answer_that_is_no_key_set_lets_nobody_in(
 
 async def test_a_key_server_that_does_not_answer_holds_a_request_for_a_limited_time() -> None:
     provider = IdentityProvider()
-    provider.delay = 1.0
+    provider.delay = 60.0
     async with provider.serving() as address:
         server = KeyServer(address, "RS256", timeout_seconds=0.2)
         begun = time.monotonic()
         with pytest.raises(UnavailableError):
             await PyJwtVerifier(server, rules()).verify(provider.token())
-        assert time.monotonic() - begun < 0.8
+        assert time.monotonic() - begun < 30
         await server.close()

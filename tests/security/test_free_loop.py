@@ -8,14 +8,19 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 from tests.conftest import Tenant, finished, upload
+from tests.fakes.language_model import FakeLanguageModel
 from tests.security.endless_texts import NAMES, endless
 from tests.security.loop_watch import watched_loop
 from tests.security.seed import dice, tell
 from tests.unit.generation.setting import DIMENSION, WordEmbedder, found, passage
+from tests.unit.generation.setting import finished as finished_answer
 
 from groundwell.domain.analysis import MAX_TERM_BYTES, analyse
+from groundwell.domain.answers import AnswerMode
 from groundwell.domain.chunks import Encoding
 from groundwell.domain.search import SearchResponse
+from groundwell.generation.answer import Answerer, AnswerOptions
+from groundwell.generation.cite import Draft
 from groundwell.generation.extract import extract
 from groundwell.generation.passages import FirstPage, readable
 
@@ -25,6 +30,8 @@ CHARACTERS = 20_000
 # Others are at work on the machine, too. One such passage alone took a second.
 CHARACTERS_OF_A_WINDOW = 512 * 40
 MOST_SECONDS = 0.25
+CITED = 40
+ROOM = AnswerOptions(context_chars=CITED * CHARACTERS * 2)
 # A machine that is slow for a moment makes a stall longer, and none goes away by itself.
 MOST_TIMES = 3
 LIGATURE = "\ufdfa"
@@ -82,6 +89,27 @@ async def test_an_answer_from_hostile_passages_holds_up_nobody(name: str) -> Non
         f" {spent:.2f} s of CPU, others waited for {stalls.longest * 1000:.0f} ms at most"
     )
     assert stalls.longest < MOST_SECONDS
+
+
+@pytest.mark.parametrize("name", ["many words", "many sentences"])
+async def test_the_citations_of_a_model_hold_up_nobody(name: str) -> None:
+    text = HOSTILE[name](CHARACTERS)
+    sources = [passage(f"Otter pond {n}. {text}", f"{n}.txt") for n in range(CITED)]
+    markers = "".join(f"Otter pond swims [{number}]. " for number in range(1, CITED + 1))
+    begun = time.thread_time()
+    Draft(sources, FirstPage()).feed(markers)
+    whole = time.thread_time() - begun
+    answerer = Answerer(AloofEmbedder(), FakeLanguageModel([[markers, "It is so."]]), ROOM)
+    async with watched_loop() as stalls:
+        events = [event async for event in answerer.answer("otter pond", found(*sources))]
+    answer = finished_answer(events)
+    tell(
+        f"{len(answer.citations)} citations of hostile passages ({name}): {whole * 1000:.0f} ms at"
+        f" once, others waited for {stalls.longest_own * 1000:.0f} ms of work at most"
+    )
+    assert answer.mode is AnswerMode.GENERATED
+    assert len(answer.citations) == CITED
+    assert stalls.longest_own < whole / 2
 
 
 def test_no_text_without_end_is_slow_to_analyse() -> None:

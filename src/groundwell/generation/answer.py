@@ -7,6 +7,7 @@ fails is asked for once more, and then the extractive one takes its place.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager
@@ -153,7 +154,7 @@ class Answerer:
         try:
             async with _streamed(model, prompt, self._options.max_answer_tokens) as pieces:
                 async for piece in pieces:
-                    for event in draft.feed(piece):
+                    for event in await _fed(draft, piece):
                         has_begun = True
                         yield event
         except (ProviderError, UnavailableError):
@@ -179,9 +180,10 @@ class Answerer:
         pages: PageLocator,
     ) -> Answer:
         """The draft if it passes the gate, else its repair, else the extractive answer."""
-        if finished := _passed(prompt, draft, response):
+        finished, problems = await asyncio.to_thread(_judged, prompt, draft, response)
+        if finished:
             return finished
-        messages = make_repair(prompt, draft.text, problems_of(draft, prompt.sources))
+        messages = make_repair(prompt, draft.text, problems)
         try:
             completion = await model.complete(messages, self._options.max_answer_tokens)
         except BudgetExceededError:
@@ -189,9 +191,10 @@ class Answerer:
         except (ProviderError, UnavailableError):
             return await self._fall_back(query, response, pages, DEGRADED)
         repaired = Draft(prompt.sources, pages)
-        repaired.feed(completion.text)
+        await _fed(repaired, completion.text)
         repaired.close()
-        if finished := _passed(prompt, repaired, response):
+        finished, _ = await asyncio.to_thread(_judged, prompt, repaired, response)
+        if finished:
             return finished
         return await self._fall_back(query, response, pages)
 
@@ -215,13 +218,21 @@ async def _streamed(
             await pieces.aclose()
 
 
-def _passed(prompt: Prompt, draft: Draft, response: SearchResponse) -> Answer | None:
-    """The draft as an answer if nothing is wrong with it."""
+async def _fed(draft: Draft, piece: str) -> list[TextDelta | CitationAdded]:
+    """The events of the next piece; others have a turn while its markers' sources are read."""
+    if draft.is_quick(piece):
+        return draft.feed(piece)
+    return await asyncio.to_thread(draft.feed, piece)
+
+
+def _judged(
+    prompt: Prompt, draft: Draft, response: SearchResponse
+) -> tuple[Answer | None, list[str]]:
+    """The draft as an answer if nothing is wrong with it, and what is wrong."""
     if not draft.citations and draft.text.casefold().startswith(NO_ANSWER.casefold()):
-        return Answer(NOT_FOUND_TEXT, (), AnswerMode.NOT_FOUND, degraded=response.degraded)
-    if problems_of(draft, prompt.sources):
-        return None
-    return replace(draft.answer(), degraded=response.degraded)
+        return Answer(NOT_FOUND_TEXT, (), AnswerMode.NOT_FOUND, degraded=response.degraded), []
+    problems = problems_of(draft, prompt.sources)
+    return None if problems else replace(draft.answer(), degraded=response.degraded), problems
 
 
 def _ended(answer: Answer, announced: Sequence[Citation]) -> Iterator[AnswerEvent]:

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 
 from groundwell.domain.analysis import analyse
 from groundwell.domain.answers import Answer, AnswerMode, Citation, CitationAdded, TextDelta
-from groundwell.domain.languages import DEFAULT_LANGUAGE
 from groundwell.domain.search import SearchResult
 from groundwell.domain.sentences import sentence_spans
-from groundwell.generation.markers import Marker, MarkerLexer, PlainWriter
+from groundwell.generation.markers import MARKER_ENDS, Marker, MarkerLexer, PlainWriter
 from groundwell.generation.passages import PageLocator, citation_of
 
 STATEMENT_CHARS = 800
 """How far back from its marker a statement may begin."""
 MIN_GAIN = 0.25
 """Share of a statement's terms that a neighbouring sentence must add to join the quote."""
+_SHORT_CHARS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,15 @@ class Draft:
     for each quote, in the order of first appearance, so that two statements that rest on different
     sentences of one source show each its own sentence. Markers of unknown sources are dropped and
     counted.
+
+    The source of a marker is read when the marker comes, which takes a while: `is_quick` says of
+    which pieces nobody has to wait.
     """
 
     def __init__(self, sources: Sequence[SearchResult], pages: PageLocator) -> None:
         self._sources = sources
         self._pages = pages
+        self._sentences: dict[int, _Sentences] = {}
         self._lexer = MarkerLexer()
         self._writer = PlainWriter()
         self._written: list[str] = []
@@ -66,6 +70,11 @@ class Draft:
     def answer(self) -> Answer:
         """The finished answer."""
         return Answer(self.text, self.citations, AnswerMode.GENERATED)
+
+    @staticmethod
+    def is_quick(piece: str) -> bool:
+        """Whether the piece is short and ends no marker."""
+        return len(piece) <= _SHORT_CHARS and not any(end in piece for end in MARKER_ENDS)
 
     def feed(self, piece: str) -> list[TextDelta | CitationAdded]:
         """The events that the next piece of the model's text causes."""
@@ -122,7 +131,9 @@ class Draft:
             self._writer.drop()
             return "", None
         result = self._sources[number - 1]
-        span = supporting_span(_last_sentence(self._prose), result.text, result.language)
+        if number not in self._sentences:
+            self._sentences[number] = _Sentences(result)
+        span = self._sentences[number].supporting(_last_sentence(self._prose))
         known = self._citations.get((number, *span))
         if known:
             return self._writer.marker(known.marker), None
@@ -134,24 +145,32 @@ class Draft:
         return 1 <= number <= len(self._sources)
 
 
-def supporting_span(statement: str, text: str, language: str = DEFAULT_LANGUAGE) -> tuple[int, int]:
-    """Where in `text` stands what supports `statement` best: one sentence, or two neighbours.
+class _Sentences:
+    """The sentences of a source and their terms, which are looked for once."""
 
-    `language`: that of `text`.
-    Without any common term, as between languages, the first sentence stands for the passage.
-    """
-    spans = sentence_spans(text)
-    if not spans:
-        return 0, len(text)
-    wanted = set(analyse(statement, language))
-    shared = [wanted.intersection(analyse(text[start:end], language)) for start, end in spans]
-    best = max(range(len(spans)), key=lambda i: (len(shared[i]), spans[i][0] - spans[i][1]))
-    neighbours = [i for i in (best - 1, best + 1) if 0 <= i < len(spans)]
-    gain, other = max(((len(shared[i] - shared[best]), -i) for i in neighbours), default=(0, 0))
-    if gain <= MIN_GAIN * len(wanted):
-        return spans[best]
-    first, last = sorted((best, -other))
-    return spans[first][0], spans[last][1]
+    def __init__(self, source: SearchResult) -> None:
+        self._language = source.language
+        self._spans = sentence_spans(source.text) or [(0, len(source.text))]
+        self._terms = [
+            frozenset(analyse(source.text[start:end], source.language))
+            for start, end in self._spans
+        ]
+
+    def supporting(self, statement: str) -> tuple[int, int]:
+        """Where in the source stands what supports `statement` best: a sentence, or two neighbours.
+
+        Without any common term, as between languages, the first sentence stands for the passage.
+        """
+        spans = self._spans
+        wanted = frozenset(analyse(statement, self._language))
+        shared = [wanted & terms for terms in self._terms]
+        best = max(range(len(spans)), key=lambda i: (len(shared[i]), spans[i][0] - spans[i][1]))
+        neighbours = [i for i in (best - 1, best + 1) if 0 <= i < len(spans)]
+        gain, other = max(((len(shared[i] - shared[best]), -i) for i in neighbours), default=(0, 0))
+        if gain <= MIN_GAIN * len(wanted):
+            return spans[best]
+        first, last = sorted((best, -other))
+        return spans[first][0], spans[last][1]
 
 
 def _last_sentence(prose: str) -> str:

@@ -12,10 +12,13 @@ from typing import TypeAlias
 Marker: TypeAlias = tuple[int, ...]
 """The source numbers of one marker, as the model wrote them."""
 
+MARKER_ENDS = "]】"
+"""The characters that a marker may end with."""
+
 MAX_RANGE = 10
 
 _INSIDE = r"[\s\d,;^–-]{0,24}(?:†[^\]】\n]{0,40})?"
-_WHOLE = re.compile(rf"[\[【]({_INSIDE})[\]】]")
+_WHOLE = re.compile(rf"[\[【]({_INSIDE})[{re.escape(MARKER_ENDS)}]")
 _BEGUN = re.compile(rf"[\[【]{_INSIDE}")
 _OPENING = re.compile(r"[\[【]")
 _NUMBERS = re.compile(r"\s*\^?(\d+(?:\s*[,;–-]\s*\^?\d+)*)\s*(?:†.*)?", re.DOTALL)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -12,7 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from groundwell.domain.analysis import analyse, telling_tokens
-from groundwell.domain.chunks import Chunk, EncodedChunk, Encoding, Floats, text_in_context
+from groundwell.domain.chunks import (
+    Chunk,
+    EncodedChunk,
+    Encoding,
+    Floats,
+    TermCounts,
+    text_in_context,
+)
 from groundwell.domain.documents import VersionId
 from groundwell.domain.languages import DEFAULT_LANGUAGE
 from groundwell.domain.late_interaction import centre_and_pack
@@ -65,7 +71,7 @@ def encode_again(
 ) -> EncodedChunk:
     """An encoded chunk whose embedding was kept: the cheap parts are made anew."""
     terms = analyse(placed.text, placed.language)
-    return EncodedChunk(placed.chunk, vector, token_bits, dict(Counter(terms)), len(terms))
+    return EncodedChunk(placed.chunk, vector, token_bits, TermCounts.of(terms), len(terms))
 
 
 def _encoded(placed: PlacedChunk, text: str, encoding: Encoding, centre: Floats) -> EncodedChunk:
@@ -78,6 +84,6 @@ def _encoded(placed: PlacedChunk, text: str, encoding: Encoding, centre: Floats)
         chunk=placed.chunk,
         vector=encoding.vector,
         token_bits=centre_and_pack(encoding.token_vectors[telling], centre),
-        terms=dict(Counter(terms)),
+        terms=TermCounts.of(terms),
         length=len(terms),
     )

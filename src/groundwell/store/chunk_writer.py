@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -21,6 +21,8 @@ from groundwell.store.spaces import EmbeddingSpace
 # What is made and sent at once: a document of 50 million characters must not hold up the loop.
 _CHUNKS_AT_ONCE = 128
 _TERMS_AT_ONCE = 10_000
+# No two of its chunks may share a word: then the counts of all take a gigabyte.
+_COUNTED_AT_ONCE = 2_000
 _INSERT_CHUNK = sql.SQL(
     "INSERT INTO chunks (id, tenant_id, document_uid, version_id, ordinal, text,"
     " char_start, char_end, page, heading_path, gap)"
@@ -114,7 +116,8 @@ class ChunkWriter:
     def _term_row(
         self, document: IndexedDocument, key: ChunkId, encoded: EncodedChunk
     ) -> tuple[object, ...]:
-        weights = term_weights(encoded.terms, encoded.length, self._average_length)
+        counts = encoded.terms.counts()
+        weights = term_weights(counts, encoded.length, self._average_length)
         # Two terms that fall on one dimension count as one; there are 10^9 dimensions.
         sparse = {term_dimension(term): weight for term, weight in weights.items()}
         return (
@@ -122,7 +125,7 @@ class ChunkWriter:
             self._tenant,
             self._collection,
             document.uid,
-            [self._prefix + term for term in encoded.terms],
+            [self._prefix + term for term in counts],
             SparseVector(sparse, DIMENSIONS),
             encoded.length,
             self._average_length,
@@ -142,7 +145,11 @@ class ChunkWriter:
 
     async def count_terms(self, access_id: int, chunks: Sequence[EncodedChunk]) -> None:
         """Add chunks of one access list to what is known of the collection's terms."""
-        frequencies = await asyncio.to_thread(_count, access_id, chunks)
+        for first in range(0, len(chunks), _COUNTED_AT_ONCE):
+            some = chunks[first : first + _COUNTED_AT_ONCE]
+            await self._count(access_id, await asyncio.to_thread(_count, access_id, some))
+
+    async def _count(self, access_id: int, frequencies: Mapping[str, int]) -> None:
         counted = iter(frequencies.items())
         while some := sorted(islice(counted, _TERMS_AT_ONCE)):
             await self._connection.execute(
@@ -158,7 +165,7 @@ class ChunkWriter:
 
 def _count(access_id: int, chunks: Sequence[EncodedChunk]) -> Counter[str]:
     """In how many of the chunks each term stands."""
-    frequencies = Counter(term for chunk in chunks for term in chunk.terms)
+    frequencies = Counter(term for chunk in chunks for term in chunk.terms.counts())
     if access_id:
         frequencies[""] = len(chunks)
     return frequencies

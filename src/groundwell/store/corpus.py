@@ -17,6 +17,9 @@ from groundwell.store.jsonpath import to_jsonpath
 
 _CORPUS: LiteralString = "SELECT * FROM read_corpus_versions(%s)"
 _SPREAD: LiteralString = "SELECT * FROM spread_chunks(%s, %s::uuid[], %s::jsonpath, %s, %s::float8)"
+_SPREAD_IDS: LiteralString = (
+    "SELECT chunk_id FROM spread_chunks(%s, %s::uuid[], NULL::jsonpath, %s, 0)"
+)
 _AROUND: LiteralString = "SELECT * FROM read_chunks_around(%s, %s::uuid[], %s)"
 
 AROUND = 400
@@ -80,6 +83,14 @@ async def spread_chunks(
     predicate = None if condition is None else to_jsonpath(condition)
     rows = await database.fetch(_SPREAD, asking, list(collections), predicate, most, start)
     return [_chunk(row) for row in rows]
+
+
+async def list_spread(
+    database: Database, asking: Asking, collections: Sequence[CollectionId], most: int
+) -> list[ChunkId]:
+    """The ids of the chunks that `spread_chunks` gives without a condition, in its order."""
+    rows = await database.fetch(_SPREAD_IDS, asking, list(collections), most)
+    return [ChunkId(row[0]) for row in rows]
 
 
 async def load_around(

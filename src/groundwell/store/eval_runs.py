@@ -24,6 +24,7 @@ from groundwell.domain.evaluation import (
     RunStatus,
 )
 from groundwell.store.database import Row
+from groundwell.store.large_results import rows_of
 
 _COLUMNS: LiteralString = """
     SELECT r.id, r.config, r.compare_with, r.status, r.document_count, r.missing_documents,
@@ -188,7 +189,7 @@ async def load_results(
     )
     return [
         QueryResult(JudgedQuery(str(row[0]), row[1], row[2]), tuple(row[3]), row[4], tuple(row[5]))
-        for row in await cursor.fetchall()
+        async for row in rows_of(cursor)
     ]
 
 

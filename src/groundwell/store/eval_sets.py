@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from uuid import UUID, uuid4
 
 from psycopg import AsyncConnection
@@ -12,8 +12,10 @@ from groundwell.domain.documents import TenantId
 from groundwell.domain.errors import ConflictError, NotFoundError
 from groundwell.domain.evaluation import EvalSet, EvalSetId, JudgedQuery
 from groundwell.store.database import Row
+from groundwell.store.large_results import rows_of
 
 _COLUMNS = "SELECT id, name, collection, query_count, judgement_count, created_at FROM eval_sets"
+_JUDGEMENTS_AT_ONCE = 2_000
 
 
 async def insert_set(
@@ -42,17 +44,21 @@ async def insert_set(
     )
     if cursor.rowcount == 0:
         raise ConflictError(f"There is a set '{name}' already.", code="eval_set_exists")
-    await connection.execute(
-        "INSERT INTO eval_judgements (set_id, ordinal, tenant_id, query, grades)"
-        " SELECT %s, ordinal, %s, query, grades"
-        " FROM unnest(%s::text[], %s::jsonb[]) WITH ORDINALITY AS t (query, grades, ordinal)",
-        (
-            identity,
-            tenant,
-            [query.text for query in queries],
-            [Jsonb(dict(query.grades)) for query in queries],
-        ),
-    )
+    first = 1
+    for some in _in_pieces(queries):
+        await connection.execute(
+            "INSERT INTO eval_judgements (set_id, ordinal, tenant_id, query, grades)"
+            " SELECT %s, %s + place - 1, %s, query, grades"
+            " FROM unnest(%s::text[], %s::jsonb[]) WITH ORDINALITY AS t (query, grades, place)",
+            (
+                identity,
+                first,
+                tenant,
+                [query.text for query in some],
+                [Jsonb(dict(query.grades)) for query in some],
+            ),
+        )
+        first += len(some)
     return await get_set(connection, identity)
 
 
@@ -94,7 +100,7 @@ async def load_queries(
         " LIMIT %s OFFSET %s",
         (identity, limit, offset),
     )
-    return [JudgedQuery(str(row[0]), row[1], row[2]) for row in await cursor.fetchall()]
+    return [JudgedQuery(str(row[0]), row[1], row[2]) async for row in rows_of(cursor)]
 
 
 async def count_missing(
@@ -113,6 +119,17 @@ async def count_missing(
     row = await cursor.fetchone()
     assert row is not None, "two counts are a row"
     return row[0], row[1]
+
+
+def _in_pieces(queries: Sequence[JudgedQuery]) -> Iterator[Sequence[JudgedQuery]]:
+    """The queries, some at a time: the driver lets nobody else have a turn until it has written."""
+    begin = judgements = 0
+    for place, query in enumerate(queries):
+        if judgements >= _JUDGEMENTS_AT_ONCE:
+            yield queries[begin:place]
+            begin, judgements = place, 0
+        judgements += len(query.grades)
+    yield queries[begin:]
 
 
 def _one(row: Row | None, otherwise: str) -> EvalSet:

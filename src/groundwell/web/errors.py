@@ -15,8 +15,14 @@ from starlette.types import Receive, Scope, Send
 
 from groundwell.domain.errors import BudgetExceededError, GroundwellError, QuotaExceededError
 from groundwell.web.allowed_methods import allowed_methods
-from groundwell.web.json_body import NESTED_TOO_DEEPLY, REPEATED_NAME, TOO_MANY_VALUES
-from groundwell.web.problems import FieldProblem, Problem, QuotaProblem
+from groundwell.web.json_body import (
+    NESTED_TOO_DEEPLY,
+    REPEATED_NAME,
+    TOO_MANY_NAMES,
+    TOO_MANY_TOGETHER,
+    TOO_MANY_VALUES,
+)
+from groundwell.web.problems import MOST_FIELD_PROBLEMS, FieldProblem, Problem, QuotaProblem
 
 PROBLEM_TYPE = "application/problem+json"
 SHORT_PROBLEMS = frozenset({"/api/chat/generate-questions"})
@@ -128,7 +134,7 @@ async def _on_groundwell_error(request: Request, error: Exception) -> Response:
 
 async def _on_validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    problems = [_field_problem(item) for item in error.errors()[:_MOST_FIELD_PROBLEMS]]
+    problems = [_field_problem(item) for item in error.errors()[:MOST_FIELD_PROBLEMS]]
     is_unreadable = any(problem.code == "json_invalid" for problem in problems)
     first = problems[0]
     if first.pointer == "/body" and not is_unreadable and not _claims_json(request):
@@ -187,14 +193,21 @@ async def _on_unexpected(request: Request, error: Exception) -> Response:
     return _answer(request, problem)
 
 
-# A hostile body can be wrong in a million places, and the names of its fields can be long.
-_MOST_FIELD_PROBLEMS = 20
+# The names of a hostile body's fields can be long.
 _POINTER_CHARACTERS = 200
 _POINTER_PARTS = 8
 # The library's words for these repeat a part of what was sent, or speak of its insides.
 _MESSAGES = {
     "uuid_parsing": "Input should be a valid UUID",
     "value_error": "Input should be a file",
+}
+
+_UNREADABLE = {
+    NESTED_TOO_DEEPLY: "The body is nested too deeply.",
+    TOO_MANY_VALUES: "The body holds more than a million values.",
+    TOO_MANY_TOGETHER: "The body holds more than 100,000 values in one element.",
+    TOO_MANY_NAMES: "An object of the body has more than 20,000 names.",
+    REPEATED_NAME: "A name stands twice in one object of the body.",
 }
 
 _DETAILS = {
@@ -231,13 +244,11 @@ def _field_problem(item: dict[str, Any]) -> FieldProblem:
 
 
 def _unreadable(errors: Sequence[Any]) -> str:
-    if any(item.get("ctx", {}).get("error") == NESTED_TOO_DEEPLY for item in errors):
-        return "The body is nested too deeply."
-    if any(item.get("ctx", {}).get("error") == TOO_MANY_VALUES for item in errors):
-        return "The body holds more than a million values."
-    if any(item.get("ctx", {}).get("error") == REPEATED_NAME for item in errors):
-        return "A name stands twice in one object of the body."
-    return "The body is not valid JSON. NaN, Infinity, lone surrogates and NUL are refused."
+    told = {item.get("ctx", {}).get("error") for item in errors}
+    found = (sentence for message, sentence in _UNREADABLE.items() if message in told)
+    return next(
+        found, "The body is not valid JSON. NaN, Infinity, lone surrogates and NUL are refused."
+    )
 
 
 def _pointer(place: Sequence[str | int]) -> str:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-import re
 from collections.abc import Callable, Coroutine
+from itertools import islice
 from typing import Any
 
 import orjson
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
+from starlette.types import Receive, Scope
 
 from groundwell.domain.errors import GroundwellError
+from groundwell.web.json_marks import colons, starts
+from groundwell.web.json_pieces import read_in_pieces
+from groundwell.web.long_members import LongMembers
 
 
 class UnreadableJsonError(GroundwellError):
@@ -31,11 +36,17 @@ REPEATED_NAME = "a name stands twice in one object"
 TOO_MANY_VALUES = "more than a million values"
 """The message of the error for a body that would take many times its size in memory."""
 
+TOO_MANY_TOGETHER = "more than 100,000 values in one element"
+"""The message of the error for a body of which a part would hold everybody up."""
+
+TOO_MANY_NAMES = "more than 20,000 names in one object"
+"""The message of the error for an object that would hold everybody up: each name may be wrong."""
+
 _MOST_VALUES = 1_000_000
-# A whole string, or a mark that stands before a value. Whatever the text, no letter is read twice.
-_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[,\[{]', re.DOTALL)
-_QUOTE = ord('"')
-_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_MOST_TOGETHER = 100_000
+_MOST_NAMES = 20_000
+# A body of that size is read, and found to be wrong, in some milliseconds.
+_SMALL_BYTES = 16 << 10
 # The parser's words for it; the second where the brackets are never closed.
 _DEPTH_MESSAGES = frozenset({"depth limit exceeded", "failed to allocate memory"})
 
@@ -43,12 +54,21 @@ _DEPTH_MESSAGES = frozenset({"depth limit exceeded", "failed to allocate memory"
 def read_json(data: bytes) -> Any:  # noqa: ANN401 - JSON is anything until a schema has checked it
     """Parse a body. Raises json.JSONDecodeError for NaN, infinities, lone surrogates and NUL.
 
-    Also with the message `TOO_MANY_VALUES`, `NESTED_TOO_DEEPLY` or `REPEATED_NAME`: of two values,
-    a gateway may check the one and we take the other. Postgres cannot store NUL in text, so it is
-    refused here, once, for every field.
+    Also with one of the messages above: of two values, a gateway may check the one and we take the
+    other. Postgres cannot store NUL in text, so it is refused here, once, for every field.
+
+    A large text is read in pieces, so that the other threads have a turn.
     """
-    if _has_too_many_values(data):
+    if len(data) <= _SMALL_BYTES:
+        return _read(data)
+    if _has_more_values(data, _MOST_VALUES):
         raise json.JSONDecodeError(TOO_MANY_VALUES, "", 0)
+    return read_in_pieces(data, _read)
+
+
+def _read(data: bytes) -> Any:  # noqa: ANN401
+    if _has_more_values(data, _MOST_TOGETHER):
+        raise json.JSONDecodeError(TOO_MANY_TOGETHER, "", 0)
     try:
         value = orjson.loads(data)
     except json.JSONDecodeError as error:
@@ -57,44 +77,40 @@ def read_json(data: bytes) -> Any:  # noqa: ANN401 - JSON is anything until a sc
         raise json.JSONDecodeError(NESTED_TOO_DEEPLY, "", 0) from error
     if b"\\u0000" in data and _has_nul(value):
         raise json.JSONDecodeError("NUL is not allowed", "", 0)
-    if _has_repeated_name(data, value):
-        raise json.JSONDecodeError(REPEATED_NAME, "", 0)
+    _check_names(data, value)
     return value
 
 
-def _has_too_many_values(data: bytes) -> bool:
+def _has_more_values(data: bytes, most: int) -> bool:
     """Whether the text holds more values than are good for our memory, before any is made.
 
     An empty list is two characters there and 64 bytes here.
     """
     # The marks within strings count too, until it matters.
-    if len(data) <= _MOST_VALUES or sum(map(data.count, (b",", b"[", b"{"))) <= _MOST_VALUES:
+    if len(data) <= most or sum(map(data.count, (b",", b"[", b"{"))) <= most:
         return False
-    values = 0
-    for number, token in enumerate(_TOKEN.finditer(data)):
-        values += data[token.start()] != _QUOTE
-        # Of what is JSON, no more strings than twice the values.
-        if values > _MOST_VALUES or number > 3 * _MOST_VALUES:
-            return True
-    return False
+    return next(islice(starts(data), most, None), None) is not None
 
 
-def _has_repeated_name(data: bytes, value: object) -> bool:
-    """Whether the text names more than the value has: the parser keeps the last of equal names.
+def _check_names(data: bytes, value: object) -> None:
+    """Raise for more names than one object may have, and where the text names more than the value.
 
-    A colon outside of a string is one name. Most texts have no other colons, so that counting all
-    of them is enough.
+    The parser keeps the last of equal names. A colon outside of a string is one name. Most texts
+    have no other colons, so that counting all of them is enough.
     """
     names = 0
     waiting = [value]
     while waiting:
         item = waiting.pop()
         if isinstance(item, dict):
+            if len(item) > _MOST_NAMES:
+                raise json.JSONDecodeError(TOO_MANY_NAMES, "", 0)
             names += len(item)
             waiting += item.values()
         elif isinstance(item, list):
             waiting += item
-    return data.count(b":") > names < _STRING.sub(b"", data).count(b":")
+    if data.count(b":") > names < sum(1 for _ in colons(data)):
+        raise json.JSONDecodeError(REPEATED_NAME, "", 0)
 
 
 def _has_nul(value: object) -> bool:
@@ -113,12 +129,23 @@ def _has_nul(value: object) -> bool:
 
 
 class _StrictRequest(Request):
-    """A request whose JSON is read strictly."""
+    """A request whose JSON is read strictly, and whose long members are checked ahead."""
+
+    def __init__(self, scope: Scope, receive: Receive, members: LongMembers) -> None:
+        super().__init__(scope, receive)
+        self._members = members
 
     async def json(self) -> Any:  # noqa: ANN401 - as the method it replaces
         if not hasattr(self, "_json"):
-            self._json = read_json(await self.body())
+            data = await self.body()
+            is_small = len(data) <= _SMALL_BYTES
+            self._json = (
+                read_json(data) if is_small else await asyncio.to_thread(self._read_large, data)
+            )
         return self._json
+
+    def _read_large(self, data: bytes) -> Any:  # noqa: ANN401
+        return self._members.check_ahead(read_json(data))
 
 
 class StrictJsonRoute(APIRoute):
@@ -127,8 +154,10 @@ class StrictJsonRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Wrap the request before FastAPI reads its body."""
         handle = super().get_route_handler()
+        body = self.body_field
+        members = LongMembers(None if body is None else body.field_info.annotation)
 
         async def handle_strictly(request: Request) -> Response:
-            return await handle(_StrictRequest(request.scope, request.receive))
+            return await handle(_StrictRequest(request.scope, request.receive, members))
 
         return handle_strictly

@@ -6,6 +6,9 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+MOST_FIELD_PROBLEMS = 20
+"""How many fields are told: a hostile body can be wrong in a million places."""
+
 
 class FieldProblem(BaseModel):
     """What is wrong with one field. The rejected value is never repeated."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from tests.fakes.provider import (
     scripted_provider,
     streamed,
 )
+from tests.waiting import patience
 
 from groundwell.adapters.language_model.openai import Deadlines
 from groundwell.adapters.metrics.prometheus import PrometheusMetrics
@@ -37,8 +39,8 @@ from groundwell.domain.errors import GroundwellError, ProviderError, Unavailable
 from groundwell.ports.language_model import LanguageModel
 from groundwell.settings import Settings, load_settings
 
-# Longer than a busy machine needs, and shorter than the tests would wait.
-SHORT = Deadlines(first_token_seconds=5.0)
+# Longer than a busy machine needs, and shorter than the pause that one server asks for.
+SHORT = Deadlines(first_token_seconds=60.0)
 ASKED = (ChatMessage(Role.USER, "Why?"),)
 
 
@@ -156,8 +158,11 @@ async def test_the_next_one_is_asked_whatever_fails_before_the_first_word(
 async def test_a_silent_one_is_not_waited_for_as_long_as_the_last(tmp_path: Path, way: str):
     impatient = Deadlines(first_token_seconds=0.2)
     silent = three(tmp_path, keeps_silent, keeps_silent, speaks("Other."), followed=impatient)
-    async with asyncio.timeout(5), silent as models:
+    begun = time.monotonic()
+    async with silent as models:
         assert await ask(models, way) == "Other."
+    # What each would be given of itself, and the last one is given thrice.
+    assert time.monotonic() - begun < 10
 
 
 async def test_nothing_is_put_together_of_two_answers(tmp_path: Path):
@@ -217,7 +222,8 @@ async def test_who_leaves_hangs_up(tmp_path: Path):
         async with aclosing(models.model.stream(ASKED, 50)) as pieces:
             assert await anext(pieces) == "Be"
             assert not hung_up.is_set()
-        await asyncio.wait_for(hung_up.wait(), 2)
+        async with patience():
+            await hung_up.wait()
 
 
 def test_who_waits_less_has_circuits_of_his_own(tmp_path: Path):

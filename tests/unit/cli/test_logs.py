@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import pytest
 from starlette.types import Message, Receive, Scope, Send
+from tests.waiting import slowness
 
 from groundwell.adapters.metrics.prometheus import PrometheusMetrics
 from groundwell.cli.log_lines import Redaction, describe_exception
@@ -211,15 +212,15 @@ async def send(message: Message) -> None:
 
 
 async def fastest(meter: RequestMeter, level: int) -> float:
-    """Seconds of a request."""
+    """Seconds of the processor for a request."""
     logging.getLogger("groundwell.access").setLevel(level)
     seconds = []
     for _ in range(20):
-        begun = time.perf_counter()
+        begun = time.thread_time()
         for _ in range(200):
             scope = {"type": "http", "method": "GET", "path": "/api/v1/search"}
             await meter(scope, receive, send)
-        seconds.append((time.perf_counter() - begun) / 200)
+        seconds.append((time.thread_time() - begun) / 200)
     return min(seconds)
 
 
@@ -243,4 +244,4 @@ async def test_the_line_of_a_request_costs_little(tmp_path: Path) -> None:
     cost = with_line - without
     sys.stdout.write(f"the line of a request costs {cost * 1e6:.1f} µs\n")
     assert (tmp_path / "log").read_text().count("\n") == 4000
-    assert cost < MOST_SECONDS * PATIENCE
+    assert cost < MOST_SECONDS * PATIENCE * slowness()

@@ -1,6 +1,12 @@
 from __future__ import annotations
 
-from groundwell.domain.chunks import Chunk, text_in_context, with_gaps
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from groundwell.domain.analysis import analyse
+from groundwell.domain.chunks import Chunk, TermCounts, text_in_context, with_gaps
 
 
 def chunk(text: str, *headings: str) -> Chunk:
@@ -41,3 +47,14 @@ def test_chunks_that_overlap_have_no_gap():
 def test_one_chunk_has_no_gap_and_none_have_none():
     assert with_gaps(TEXT, [piece(0, 0, 3)]) == [piece(0, 0, 3)]
     assert with_gaps(TEXT, []) == []
+
+
+@given(st.text(max_size=200))
+def test_packed_counts_of_terms_are_those_of_the_terms(text: str):
+    terms = analyse(text)
+    assert TermCounts.of(terms).counts() == Counter(terms)
+
+
+def test_a_term_may_occur_often():
+    assert TermCounts.of(["wave"] * 70_000 + ["tide"]).counts() == {"wave": 70_000, "tide": 1}
+    assert TermCounts.of([]).counts() == {}

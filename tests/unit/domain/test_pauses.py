@@ -6,6 +6,7 @@ import asyncio
 from contextlib import suppress
 
 import pytest
+from tests.waiting import patience
 
 from groundwell.domain.pauses import pause
 
@@ -29,7 +30,7 @@ async def test_a_loop_whose_work_makes_an_error_of_a_cancellation_ends_at_its_pa
     going = asyncio.ensure_future(go_on())
     await begun.wait()
     going.cancel()
-    async with asyncio.timeout(5):
+    async with patience():
         with pytest.raises(asyncio.CancelledError):
             await going
 

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from tests.conftest import fresh_database
 from tests.fakes.language_model import FakeLanguageModel, Script
+from tests.waiting import patience
 
 from groundwell.adapters.metrics.prometheus import PrometheusMetrics
 from groundwell.domain.answers import ChatMessage, Role
@@ -135,15 +136,22 @@ async def test_an_answer_that_is_seen_only_when_it_is_whole_counts_with_all_it_m
 
 
 async def test_a_call_that_is_cut_off_counts_with_all_it_may_have_been(account: Account):
+    begun = asyncio.Event()
+
     class Thinking(FakeLanguageModel):
         async def complete(self, messages: Sequence[ChatMessage], max_tokens: int) -> Completion:
+            begun.set()
             await asyncio.Event().wait()
             raise AssertionError((messages, max_tokens))
 
     model = BudgetedLanguageModel(Thinking([]), account.budget)
-    with paid_by(account.purse), suppress(TimeoutError):
-        async with asyncio.timeout(0.1):
-            await model.complete(ASKED, MOST)
+    with paid_by(account.purse):
+        asking = asyncio.ensure_future(model.complete(ASKED, MOST))
+    async with patience():
+        await begun.wait()
+    asking.cancel()
+    with suppress(asyncio.CancelledError):
+        await asking
     await account.budget.close()
     assert await account.used() == PROMPT + MOST
 

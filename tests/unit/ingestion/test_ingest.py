@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -170,10 +171,11 @@ class Setting:
 def make_setting(
     shelf: Shelf,
     blobs: FakeBlobs | None = None,
-    end_of_turn: Callable[[float], float] | None = None,
+    end_of_turn: Callable[[float], float] = lambda _: math.inf,
     scanner: MalwareScanner | None = None,
     embedder: FakeEmbedder | None = None,
 ) -> Setting:
+    """Turns do not end by the clock: on a busy machine that would be anywhere."""
     embedder = embedder or FakeEmbedder(DIMENSION)
     parser, jobs = FakeParser(), FakeJobs()
     blobs = blobs or FakeBlobs()

@@ -53,8 +53,12 @@ class Engine:
         self.deferred.append(arguments)
 
     async def run(self) -> None:
+        """Run the newest one, and what it queues of itself when its turn is over."""
         assert self.kind is not None
-        await self.kind.run(self.deferred[-1], Attempt(0, 1))
+        known = 0
+        while known < len(self.deferred):
+            known = len(self.deferred)
+            await self.kind.run(self.deferred[-1], Attempt(0, 1))
 
     async def give_up(self, reason: str) -> None:
         assert self.kind is not None

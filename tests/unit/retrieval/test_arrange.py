@@ -180,7 +180,9 @@ names = lines | st.sampled_from(["pair/0", "pair/1", "single/0", "copy/0"])
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     ranking=st.lists(names, unique=True, max_size=14),

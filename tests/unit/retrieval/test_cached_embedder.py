@@ -112,6 +112,7 @@ async def test_an_error_that_nobody_waits_for_is_nobodys_problem(
     await asyncio.sleep(0)
     asking.cancel()
     embedder.gate.set()
+    await asyncio.wait([asking])
     await asyncio.sleep(0.01)
     assert asking.cancelled()
     assert embedder.calls == [1]

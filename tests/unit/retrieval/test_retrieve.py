@@ -63,7 +63,9 @@ scores = st.dictionaries(st.integers(0, 4), st.floats(-1, 40))
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     dense=scores,

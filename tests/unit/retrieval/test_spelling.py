@@ -226,7 +226,9 @@ async def test_only_the_first_words_of_a_long_text_are_looked_at(corrector: Spel
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(query=st.text(st.sampled_from("abcdeprotin \"'-5’ß。"), max_size=40))
 async def test_corrections_explain_every_change(corrector: SpellingCorrector, query: str):

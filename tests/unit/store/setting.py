@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -15,7 +14,7 @@ import numpy as np
 from tests.fakes.embedder import FakeEmbedder
 
 from groundwell.domain.analysis import analyse
-from groundwell.domain.chunks import Chunk, EncodedChunk, with_gaps
+from groundwell.domain.chunks import Chunk, EncodedChunk, TermCounts, with_gaps
 from groundwell.domain.documents import CollectionId, Metadata, TenantId, VersionId
 from groundwell.domain.late_interaction import centre_and_pack
 from groundwell.domain.search import AnalysedQuery, IndexScope
@@ -99,7 +98,7 @@ def encoded(text: str) -> list[EncodedChunk]:
                 chunk,
                 encoding.vector,
                 centre_and_pack(encoding.token_vectors, CENTRE),
-                dict(Counter(terms)),
+                TermCounts.of(terms),
                 len(terms),
             )
         )

@@ -18,6 +18,7 @@ from tests.unit.store.setting import (
     swap,
     works,
 )
+from tests.waiting import patience
 
 from groundwell.domain.documents import Stage, TenantId
 from groundwell.store import collections
@@ -251,7 +252,7 @@ async def test_a_new_title_waits_for_no_swap_and_no_swap_for_it(shelf: Shelf, el
     async with shelf.database.transaction(shelf.tenant) as swapping:
         # As a swap does: the collection first, then the document.
         await lock_collection(swapping, shelf.collection)
-        async with asyncio.timeout(5), elsewhere.transaction(shelf.tenant) as retitling:
+        async with patience(), elsewhere.transaction(shelf.tenant) as retitling:
             await retitling.execute("UPDATE documents SET title = 'Birds'")
         await _lock_document(swapping, accepted.uid)
 
@@ -277,7 +278,7 @@ async def test_swaps_and_new_titles_at_once_never_wait_in_a_circle(
                     (str(number), "ab"[number % 2]),
                 )
 
-    async with asyncio.timeout(30):
+    async with patience():
         await asyncio.gather(swap_often(), retitle_often())
 
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from tests.waiting import PATIENCE_SECONDS
 
 from groundwell.domain.errors import UnavailableError
 from groundwell.store.scratch import (
@@ -64,7 +65,7 @@ def alive(root: Path) -> Iterator[None]:
     finally:
         process.stdin.close()
         process.stdout.close()
-        assert process.wait(10) == 0
+        assert process.wait(PATIENCE_SECONDS) == 0
 
 
 def texts_in(root: Path) -> list[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 
 from starlette.types import Scope
+from tests.waiting import slowness
 
 from groundwell.domain.proxies import TrustedProxies
 from groundwell.web.connections import Connections
@@ -59,12 +60,12 @@ async def test_bytes_that_are_no_text_are_no_address():
 
 async def test_the_longest_header_that_a_head_may_have_is_no_work():
     longest = b"10.0.0.1," * (32 * 1024 // 9)
-    begun = time.perf_counter()
+    begun = time.thread_time()
     for _ in range(20):
         await seen_behind(PROXIES, (PROXY, 1), longest)
-    milliseconds = (time.perf_counter() - begun) * 1000 / 20
+    milliseconds = (time.thread_time() - begun) * 1000 / 20
     sys.stdout.write(f"X-Forwarded-For of {len(longest)} bytes: {milliseconds:.2f} ms\n")
-    assert milliseconds < 5
+    assert milliseconds < 5 * slowness()
 
 
 @dataclass(eq=False)

@@ -11,6 +11,7 @@ import orjson
 import pytest
 from fastapi import Request
 from starlette.types import Message
+from tests.waiting import patience
 
 from groundwell.domain.documents import TenantId
 from groundwell.domain.errors import ProviderError, RateLimitedError, UnavailableError
@@ -85,11 +86,12 @@ async def test_an_unexpected_error_shows_nothing_of_its_insides(
 
 
 async def test_the_source_is_closed_when_the_client_leaves() -> None:
-    closed = asyncio.Event()
+    waits, closed = asyncio.Event(), asyncio.Event()
 
     async def events() -> AsyncGenerator[Event, None]:
         try:
             yield Event("message", {})
+            waits.set()
             await asyncio.Event().wait()
         finally:
             closed.set()
@@ -98,11 +100,13 @@ async def test_the_source_is_closed_when_the_client_leaves() -> None:
     pieces = response.body_iterator
     await anext(aiter(pieces))
     waiting = asyncio.ensure_future(anext(aiter(pieces)))
-    await asyncio.sleep(0.01)
+    async with patience():
+        await waits.wait()
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    await asyncio.wait_for(closed.wait(), 1)
+    async with patience():
+        await closed.wait()
 
 
 def test_integers_of_any_size_can_be_sent() -> None:
@@ -122,7 +126,8 @@ async def test_a_stream_ends_with_an_error_when_the_server_stops() -> None:
         finally:
             is_closed = True
 
-    told = await asyncio.wait_for(received(events(), admission), 1)
+    async with patience():
+        told = await received(events(), admission)
     assert [name for name, _ in told] == ["message", "error", "done"]
     problem = told[1][1]
     assert isinstance(problem, dict)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NotRequired
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from typing_extensions import TypedDict
 
 from groundwell.domain.documents import DEFAULT_COLLECTION
 from groundwell.domain.evaluation import Comparison, EvalRun, EvalSet, JudgedQuery, QueryResult
 from groundwell.domain.search import SearchType
-from groundwell.web.fields import CollectionName, Flag, NotBlank, Number, QueryText, Whole
+from groundwell.web.fields import WHOLE, CollectionName, Flag, NotBlank, Number, QueryText
 from groundwell.web.filter_schema import Filter
 from groundwell.web.search_switches import SearchSwitchesIn
 
@@ -21,15 +22,20 @@ SetName = Annotated[
 ]
 DocumentId = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Order = Literal["set", "worst"]
+UNGRADED = 1
+"""The grade of a judged document that says none."""
 
 
-class RelevantIn(BaseModel):
+class RelevantIn(TypedDict):
     """A judged document. Grade 0 means seen and not relevant."""
 
-    model_config = ConfigDict(extra="forbid")
+    # Of the half million that a set may hold, models would keep the garbage collector busy.
+    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
 
     document_id: DocumentId
-    grade: Whole = Field(default=1, ge=0, le=1000)
+    grade: NotRequired[
+        Annotated[int, Field(ge=0, le=1000, json_schema_extra={"default": UNGRADED}), WHOLE]
+    ]
 
 
 class JudgementIn(BaseModel):

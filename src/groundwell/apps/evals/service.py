@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from groundwell.apps.evals.schemas import JudgementIn, Order, RunIn, SetIn
+from groundwell.apps.evals.schemas import UNGRADED, JudgementIn, Order, RunIn, SetIn
 from groundwell.domain.documents import TenantId
 from groundwell.domain.errors import ConflictError, InvalidInputError, QuotaExceededError
 from groundwell.domain.evaluation import (
@@ -32,7 +32,8 @@ _MOST_UNFINISHED_RUNS = 20
 
 async def create_set(services: Services, caller: Principal, wanted: SetIn) -> EvalSet:
     """Store judged queries over a collection that exists."""
-    queries = _judged(wanted.judgements)
+    # Sets hold up to half a million judgements; nobody else should have to wait for them.
+    queries = await asyncio.to_thread(_judged, wanted.judgements)
     async with services.database.transaction(caller.tenant) as connection:
         await get_collection(connection, wanted.collection)
         return await eval_sets.insert_set(
@@ -139,7 +140,7 @@ async def delete_run(services: Services, tenant: TenantId, identity: EvalRunId) 
 def _judged(judgements: Sequence[JudgementIn]) -> list[JudgedQuery]:
     queries = []
     for number, judgement in enumerate(judgements, start=1):
-        grades = {item.document_id: item.grade for item in judgement.relevant}
+        grades = {item["document_id"]: item.get("grade", UNGRADED) for item in judgement.relevant}
         if len(grades) < len(judgement.relevant):
             raise InvalidInputError(
                 f"Judgement {number} names a document twice.", code="invalid_judgements"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -139,6 +140,9 @@ async def upload_document(
         refuse_nul(value)
     if len((await request.form()).getlist("file")) > 1:
         raise InvalidInputError("Send one file in a request.", code="several_files")
+    # Fields of a form may be a mebibyte long.
+    described = await asyncio.to_thread(read_metadata, metadata)
+    shared = await asyncio.to_thread(parse_shared_with, shared_with)
     upload = Upload(
         file=file.file,
         filename=file.filename or "document",
@@ -146,9 +150,9 @@ async def upload_document(
         id=document_id,
         key=key,
         title=title,
-        metadata=read_metadata(metadata),
+        metadata=described,
         priority=priority,
-        sharing=read_sharing(visibility, parse_shared_with(shared_with)),
+        sharing=read_sharing(visibility, shared),
         callback_url=callback_url,
         idempotency_key=idempotency_key,
     )

@@ -131,10 +131,12 @@ async def accept_batch(
     idempotency_key: str | None = None,
 ) -> list[Accepted]:
     """Take in texts, all of them or none, in one transaction."""
-    _check_batch(batch, services.limits.batch_documents)
     wish = _read_wish(services, caller, callback_url)
     tenant = caller.tenant
-    documents = [_text_document(item) for item in batch]
+    said = [collection_name, priority, callback_url]
+    # Millions of words are put into one form; nobody else should have to wait for that.
+    documents = await asyncio.to_thread(_text_documents, batch)
+    request = await asyncio.to_thread(_batch_request, caller.user_id, idempotency_key, said, batch)
     # Texts without an id are told apart by their content; the same one twice is one document.
     distinct = {document.identity: document for document in documents}
     async with services.database.transaction(Viewer.of(caller)) as connection:
@@ -145,8 +147,6 @@ async def accept_batch(
                 services, connection, caller, collection_name, texts, priority, wish
             )
 
-        said = [collection_name, priority, callback_url]
-        request = _batch_request(caller.user_id, idempotency_key, said, batch)
         accepted = await accept_once(connection, tenant, request, accept)
     answers = dict(zip(distinct, accepted, strict=True))
     return [answers[document.identity] for document in documents]
@@ -202,8 +202,12 @@ def _batch_request(
 ) -> RepeatableRequest | None:
     if key is None:
         return None
-    documents = [item.model_dump(mode="json", exclude_unset=True) for item in batch]
-    return repeatable(user, key, ["batch", *about_all, documents])
+    digest = hashlib.sha256(json.dumps(["batch", *about_all]).encode())
+    # One by one: whoever writes JSON lets nobody else have a turn until it is written.
+    for item in batch:
+        said = item.model_dump(mode="json", exclude_unset=True)
+        digest.update(b"\n" + json.dumps(said, sort_keys=True).encode())
+    return RepeatableRequest(user, key, digest.digest())
 
 
 def repeatable(user: UUID, key: str, said: Sequence[object]) -> RepeatableRequest:
@@ -223,12 +227,8 @@ def clean_filename(name: str) -> str:
     return stem[: _FILENAME_CHARACTERS - len(extension[:20])] + extension[:20]
 
 
-def _check_batch(batch: Sequence[BatchDocument], most: int) -> None:
-    if len(batch) > most:
-        raise InvalidInputError(
-            f"A batch may hold {most} documents at most; this one has {len(batch)}.",
-            code="batch_too_large",
-        )
+def _text_documents(batch: Sequence[BatchDocument]) -> list[NewDocument]:
+    """The texts as documents, if there is nothing wrong with any of them."""
     seen: set[str] = set()
     for index, item in enumerate(batch):
         if not (item.text.strip() or (item.title or "").strip()):
@@ -239,6 +239,7 @@ def _check_batch(batch: Sequence[BatchDocument], most: int) -> None:
             )
         seen.add(item.id or "")
         check_metadata(item.metadata)
+    return [_text_document(item) for item in batch]
 
 
 def _text_document(item: BatchDocument) -> NewDocument:

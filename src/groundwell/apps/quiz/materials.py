@@ -196,7 +196,7 @@ async def search_claims(
     found = await services.corpus_finder.find(viewer, names, claims, _PROOFS_OF_EACH, _MOST_PROOFS)
     chunks = list(dict.fromkeys(chunk for claim in found for chunk in claim))
     read = await load_around(services.database, viewer, chunks, 0)
-    passages = {passage.chunk_id: passage for passage in _passages(read)}
+    passages = {passage.chunk_id: passage for passage in passages_of(read)}
     return {
         claim: [passages[chunk] for chunk in chunks if chunk in passages]
         for claim, chunks in zip(claims, found, strict=True)
@@ -240,10 +240,11 @@ async def with_pages(
 
 
 def _materials(chunks: Sequence[CorpusChunk], *, are_all: bool) -> Materials:
-    return Materials(tuple(_passages(chunks)), tuple(chunk.id for chunk in chunks), are_all)
+    return Materials(tuple(passages_of(chunks)), tuple(chunk.id for chunk in chunks), are_all)
 
 
-def _passages(chunks: Sequence[CorpusChunk]) -> Iterator[Passage]:
+def passages_of(chunks: Sequence[CorpusChunk]) -> Iterator[Passage]:
+    """What stands in chunks, in whole sentences; nothing of those in which none begins."""
     for chunk in chunks:
         whole = whole_sentences(chunk.before, chunk.text, chunk.after)
         if whole is not None:

@@ -55,6 +55,18 @@ class Forget:
 
 
 @dataclass(frozen=True, slots=True)
+class Read:
+    """Read these passages and keep what was read: sets will be made of them."""
+
+    passages: tuple[Passage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What was ordered is done, and there is nothing to show."""
+
+
+@dataclass(frozen=True, slots=True)
 class Piece:
     """The set as it is now, and the claims of it for which nobody has looked."""
 
@@ -81,11 +93,11 @@ class Failed:
     trace: str
 
 
-Order: TypeAlias = Begin | Tell | Settle | Forget
-Answer: TypeAlias = Piece | TooLittle | Lost | Failed
+Order: TypeAlias = Begin | Tell | Settle | Forget | Read
+Answer: TypeAlias = Piece | TooLittle | Done | Lost | Failed
 
 
-_KINDS = (Begin, Tell, Settle, Forget, Piece, TooLittle, Lost, Failed)
+_KINDS = (Begin, Tell, Settle, Forget, Read, Piece, TooLittle, Done, Lost, Failed)
 _NUMBERS = {kind: number for number, kind in enumerate(_KINDS)}
 # JSON, not pickle: nothing of the product revives objects of any class that bytes name.
 _ADAPTERS: tuple[TypeAdapter[Any], ...] = tuple(TypeAdapter(kind) for kind in _KINDS)

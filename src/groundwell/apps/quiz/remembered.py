@@ -9,6 +9,7 @@ from hashlib import blake2b
 
 from pydantic import TypeAdapter
 
+from groundwell.apps.quiz.ahead import ReadingAhead
 from groundwell.apps.quiz.questions import QuestionSet
 from groundwell.apps.quiz.wanted import Wanted
 from groundwell.apps.quiz.workbench import Workbench
@@ -68,7 +69,13 @@ class QuizMemory:
 
     def __init__(self) -> None:
         self.workbench = Workbench()
+        self.ahead = ReadingAhead(self.workbench)
         self._flights: dict[str, asyncio.Task[tuple[Made, bool]]] = {}
+
+    async def close(self) -> None:
+        """End the process that makes sets, and what it was to do."""
+        await self.ahead.close()
+        await self.workbench.close()
 
     async def get(
         self, shared: SharedSets, make: Callable[[], Awaitable[Made]]

@@ -186,6 +186,7 @@ async def _try_to_make(
             piece = await prove(services, job, viewer, parts, piece)
     if piece is None:
         return _made(replace(nothing_about_it(wanted), degraded=materials.degraded))
+    memory.ahead.begin(services, viewer, parts)
     found = piece.questions
     paged = await with_pages(services, viewer, found.questions)
     degraded = tuple(dict.fromkeys((*materials.degraded, *found.degraded)))

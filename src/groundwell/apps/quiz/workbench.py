@@ -21,11 +21,13 @@ from groundwell.apps.quiz.orders import (
     HEAD,
     Answer,
     Begin,
+    Done,
     Failed,
     Forget,
     Lost,
     Order,
     Piece,
+    Read,
     Settle,
     Tell,
     TooLittle,
@@ -63,7 +65,11 @@ class Workbench:
         self._starting = asyncio.Lock()
         self._places = asyncio.Semaphore(_IN_HAND)
         self._waiting: deque[asyncio.Future[Answer]] = deque()
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._numbers = count()
+        self.process_number = 0
+        """How many processes were started: what one has read is gone with it."""
 
     async def start(self) -> None:
         """Start the process, so that nobody waits for the second until it is ready."""
@@ -73,7 +79,15 @@ class Workbench:
         """A set to be made."""
         return Job(self, next(self._numbers))
 
-    async def ask(self, order: Order) -> Piece | TooLittle:
+    async def wait_until_idle(self) -> None:
+        """Wait for a moment in which nobody waits for the process."""
+        await self._idle.wait()
+
+    async def read(self, passages: tuple[Passage, ...]) -> None:
+        """Read passages for sets to come. Raises WorkLostError when the process ended."""
+        await self.ask(Read(passages))
+
+    async def ask(self, order: Order) -> Piece | TooLittle | Done:
         """What comes of an order.
 
         Raises WorkLostError when the process ended, and RuntimeError for what nobody foresaw.
@@ -83,6 +97,7 @@ class Workbench:
             stdin = await self._ready()
             waiting: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
             self._waiting.append(waiting)
+            self._idle.clear()
             stdin.write(message)
             answer = await waiting
         match answer:
@@ -109,6 +124,7 @@ class Workbench:
     async def _ready(self) -> asyncio.StreamWriter:
         async with self._starting:
             if self._process is None:
+                self.process_number += 1
                 self._process = await asyncio.create_subprocess_exec(
                     *(sys.executable, "-P", "-m", _PROGRAM),
                     stdin=asyncio.subprocess.PIPE,
@@ -137,6 +153,8 @@ class Workbench:
 
     def _answer(self, answer: Answer) -> None:
         waiting = self._waiting.popleft()
+        if not self._waiting:
+            self._idle.set()
         # Whoever gave the order may have left.
         if not waiting.done():
             waiting.set_result(answer)
@@ -166,9 +184,11 @@ class Job:
         """A set of these passages, unless fewer than `least_told` of their sentences tell much."""
         # What was to be searched has been searched.
         wanted = replace(wanted, filter=None)
-        return await self._workbench.ask(
+        answer = await self._workbench.ask(
             Begin(self._number, tuple(passages), wanted, retired, suggested, least_told)
         )
+        assert not isinstance(answer, Done)
+        return answer
 
     async def tell(self, further: Mapping[str, Sequence[Passage]]) -> Piece:
         """The set, now that these passages were found for its claims."""

@@ -17,11 +17,13 @@ from groundwell.apps.quiz.orders import (
     HEAD,
     Answer,
     Begin,
+    Done,
     Failed,
     Forget,
     Lost,
     Order,
     Piece,
+    Read,
     Settle,
     Tell,
     TooLittle,
@@ -56,7 +58,13 @@ class Worker:
             self._jobs.pop(order.job, None)
             return None
         try:
-            return self._begin(order) if isinstance(order, Begin) else self._go_on(order)
+            match order:
+                case Begin():
+                    return self._begin(order)
+                case Read():
+                    return self._read(order)
+                case _:
+                    return self._go_on(order)
         except Exception:  # noqa: BLE001 - whoever gave the order raises it
             return Failed(traceback.format_exc())
 
@@ -69,6 +77,11 @@ class Worker:
             order.passages, order.wanted, order.retired, self._readings, order.suggested
         )
         return self._shown(order.job, workshop, workshop.make())
+
+    def _read(self, order: Read) -> Answer:
+        for passage in order.passages:
+            self._readings.of(passage)
+        return Done()
 
     def _go_on(self, order: Tell | Settle) -> Answer:
         if order.job not in self._jobs:

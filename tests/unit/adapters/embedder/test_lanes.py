@@ -9,13 +9,12 @@ from threading import Event
 
 import numpy as np
 import pytest
+from tests.waiting import PATIENCE_SECONDS
 
 from groundwell.adapters.embedder.openvino.lanes import Lanes
 from groundwell.domain.chunks import Encoding
 from groundwell.domain.errors import ProviderError
 from groundwell.encoders.tokenization import TokenizedText
-
-PATIENCE_SECONDS = 20
 
 
 @dataclass

@@ -91,7 +91,7 @@ async def test_the_end_of_a_job_is_told_until_the_database_is_back(script: Scrip
     begun = time.monotonic()
     await leases.finish_job(job(), Status.SUCCEEDED, delete_job=True)
     assert len(connector.asked) == 3
-    assert 0.9 < time.monotonic() - begun < 3
+    assert 0.9 < time.monotonic() - begun < 20
     queries = {query for query, _ in connector.asked}
     assert len(queries) == 1
     assert connector.asked[-1][1] == {

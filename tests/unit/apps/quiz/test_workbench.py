@@ -5,20 +5,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from io import BytesIO
+from typing import NoReturn
 from uuid import NAMESPACE_URL, uuid5
 
 import psutil
 import pytest
 import pytest_asyncio
+from tests.waiting import first_good, until
 
+from groundwell.apps.quiz import making
 from groundwell.apps.quiz.making import Readings, Workshop
 from groundwell.apps.quiz.orders import (
     HEAD,
     Begin,
+    Done,
     Failed,
     Forget,
     Lost,
     Piece,
+    Read,
     Settle,
     Tell,
     TooLittle,
@@ -101,16 +106,35 @@ async def test_another_process_makes_the_same_set_and_what_it_had_is_lost_with_i
             await second.settle()
 
 
+def test_what_was_read_ahead_is_not_read_again(monkeypatch: pytest.MonkeyPatch):
+    worker = Worker()
+    assert worker.perform(Read(passages_of(TOLD))) == Done()
+
+    def read_again(passage: Passage) -> NoReturn:
+        raise AssertionError(passage.text)
+
+    monkeypatch.setattr(making, "facts_of", read_again)
+    piece = worker.perform(begun(1))
+    assert isinstance(piece, Piece)
+    assert piece.questions.questions
+    assert isinstance(Worker().perform(begun(1)), Failed)
+
+
 async def test_an_order_that_is_on_its_way_is_lost_with_the_process(
-    strangers: frozenset[psutil.Process], workbench: Workbench
+    strangers: frozenset[psutil.Process],
 ):
-    asking = asyncio.ensure_future(begin(workbench.job()))
-    while not (begun := begun_since(strangers)):  # noqa: ASYNC110 - no event tells of it
-        await asyncio.sleep(0.01)
-    # It has only begun to load what it needs.
-    begun[0].kill()
-    with pytest.raises(WorkLostError):
-        await asking
+    async def killed_at_once() -> Piece | BaseException:
+        workbench = Workbench()
+        asking = asyncio.ensure_future(begin(workbench.job()))
+        await until(lambda: begun_since(strangers))
+        # It has only begun to load what it needs, unless the machine stood still here.
+        begun_since(strangers)[0].kill()
+        (outcome,) = await asyncio.gather(asking, return_exceptions=True)
+        await workbench.close()
+        return outcome
+
+    outcome = await first_good(killed_at_once, lambda found: not isinstance(found, Piece))
+    assert isinstance(outcome, WorkLostError)
 
 
 def test_what_nobody_foresaw_ends_one_order_and_not_the_process():

@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.waiting import slowness
 
 from groundwell.domain.privacy import find_personal_data, names_in_profile, scrub
 
@@ -47,7 +48,7 @@ def test_scrubbing_twice_is_scrubbing_once(text: str) -> None:
 def test_hostile_texts_take_no_longer_than_others(piece: str) -> None:
     start = time.process_time()
     scrub((piece * 50_000)[:50_000], ["Ann Lee"])
-    assert time.process_time() - start < 2
+    assert time.process_time() - start < 2 * slowness()
 
 
 @pytest.mark.parametrize(

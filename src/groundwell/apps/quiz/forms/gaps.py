@@ -43,6 +43,8 @@ _OPEN = re.compile(
 _RANGE = re.compile(r"\b(?:mild|low|[a-z]+(?:ed|al|ic|ar|ous|ive)) to\s+\Z")
 # What is counted is known by its number: nothing moves by two kilometres a year.
 _COUNTED = re.compile(rf"(?:\d|\b(?:{'|'.join(NUMBER_WORDS)}))\s+\Z", re.IGNORECASE)
+_BEFORE = 40
+"""Characters before a term in which such a word stands: to search all would take long."""
 _TEXT = re.compile(
     r"\b(?:materials?|manual|handbook|guidelines?|appendix|annex|chapter|section|exhibit|form|"
     r"report|memorandum|list|website|database|registry|library|dictionary)\Z",
@@ -92,10 +94,10 @@ def _gaps(passage: Passage, fact: Fact) -> Iterator[Span]:
 
 def _is_glued(passage: Passage, span: Span) -> bool:
     """Whether the term is the rest of something: "X-linked _____", "two _____ a year"."""
-    before, after = passage.text[: span.start], passage.text[span.end :]
+    before = passage.text[max(0, span.start - _BEFORE) : span.start]
     return (
         before[-1:] in {"-", "–", "/"}
-        or after[:1] in {"-", "–", "/"}
+        or passage.text[span.end : span.end + 1] in {"-", "–", "/"}
         or _RANGE.search(before) is not None
         or _COUNTED.search(before) is not None
     )
