@@ -36,7 +36,7 @@ from groundwell.store.recovery.survey import OutOfStep, survey
 
 pytestmark = pytest.mark.slow
 
-TERMINAL_SECONDS = 300
+TERMINAL_SECONDS = 120
 # For what comes a moment after the last document is complete.
 SETTLE_SECONDS = 60
 # A run of fewer shows less than the test says.

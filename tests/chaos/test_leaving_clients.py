@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import statistics
 import sys
 import time
 from collections import Counter
@@ -30,10 +29,9 @@ from groundwell.generation.answer import Answerer
 from groundwell.services import Services
 
 LEAVERS, WHOLE_LEAVERS = (100, 30) if IS_LONG else (20, 5)
-# What hanging up usually takes, and takes in a bad moment of the machine. Without it, the model
-# would talk for minutes.
-USUAL_CLOSING_SECONDS = 1.0
-LONGEST_CLOSING_SECONDS = 60.0
+LONGEST_CLOSING_SECONDS = 1.0
+# A machine that stands still makes it longer, but not each time.
+TRIES = 3
 # From before the head of the answer to the middle of it.
 LATEST_LEAVING_SECONDS = 0.6
 # For what is to come sooner or later.
@@ -136,8 +134,7 @@ class Leaving:
     tasks_left: Counter[str] = field(default_factory=Counter)
 
     def assert_all_is_quiet(self) -> None:
-        """The model was always hung up on, at once if the machine was not busy; no task is left."""
-        assert statistics.median(self.closings) <= USUAL_CLOSING_SECONDS, self.closings
+        """The model was always hung up on within a second; no task is left."""
         assert max(self.closings) <= LONGEST_CLOSING_SECONDS, self.closings
         assert self.tasks_left == Counter()
 
@@ -172,11 +169,15 @@ async def leave(
                 return b"event: message" in came or (not wants_stream and bool(provider.requests))
 
             for leaves in (*moments, is_begun):
-                came = await ask(leaves)
-                left_at = time.monotonic()
-                # The request may only now be about to reach the model.
-                await asyncio.sleep(0.25)
-                found.closings.append(await all_closed(provider, left_at))
+                for _ in range(TRIES):
+                    came = await ask(leaves)
+                    left_at = time.monotonic()
+                    # The request may only now be about to reach the model.
+                    await asyncio.sleep(0.25)
+                    closing = await all_closed(provider, left_at)
+                    if closing <= LONGEST_CLOSING_SECONDS:
+                        break
+                found.closings.append(closing)
                 found.begun += b"event: message" in came
             found.tasks_left = await tasks_left(before)
         await model.close()
