@@ -49,6 +49,10 @@ class Callers:
     def changed(self) -> None:
         self._empty = {}
 
+    def renew(self) -> None:
+        """Other members and readers from now on: the limits count for each user."""
+        self._settled, self._empty = {}, {}
+
     async def _trio(self, tenant: Tenant) -> dict[Role, httpx.AsyncClient]:
         clients = {
             role: await client_as(self._services, self._app, tenant, role) for role in ROLES[1:]

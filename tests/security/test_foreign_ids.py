@@ -33,9 +33,9 @@ MADE = [
     (re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), b"UUID"),
     (re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)"), b"TIME"),
 ]
-# What is of all tenants together.
 # A worker may change what is listed between two requests; what is told by mistake is told again.
 MOST_TIMES = 3
+# What is of all tenants together.
 OF_THE_OPERATOR = ("/api/v1/config",)
 Seen = tuple[int, tuple[tuple[str, str], ...], bytes]
 
@@ -128,6 +128,7 @@ async def test_a_foreign_id_of_any_kind_in_any_path_is_answered_like_a_missing_o
     statuses: Counter[int] = Counter()
     places = [place for place in texts(app) if place.where == "path"]
     for place in places:
+        callers.renew()
         asking = await callers.of(place.operation, {place: kind_of(place)})
         for client in asking.values() if IS_LONG else [asking[Role.OWNER]]:
             for kind in theirs.ids:
