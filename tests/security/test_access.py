@@ -10,20 +10,23 @@ import random
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
 import pytest_asyncio
-from fastapi import FastAPI
-from tests.apps.people import client_of, make_key, make_user
+from tests.apps.people import client_of, make_key, make_user, server_with
 from tests.conftest import Tenant, finished
 from tests.seeds import IS_LONG, SEED
 
+from groundwell.bootstrap.limits import make_limit_table
 from groundwell.domain.identity import SCOPES_OF_ROLE, Role
+from groundwell.services import Services
+from groundwell.settings.limit_table import LimitTableSettings
 
 STEPS = 120 if IS_LONG else 12
 ROLES = (Role.ADMIN, Role.MEMBER, Role.MEMBER, Role.READER)
+UNLIMITED = {"requests": "unlimited", "endpoints": {"answers": "unlimited"}}
 MANAGERS = (Role.OWNER, Role.ADMIN)
 
 
@@ -70,8 +73,11 @@ class World:
 
 
 @pytest_asyncio.fixture
-async def world(app: FastAPI, tenant: Tenant) -> AsyncIterator[World]:
-    async with AsyncExitStack() as stack:
+async def world(services: Services, tenant: Tenant) -> AsyncIterator[World]:
+    # Nobody looks that often in earnest: the limits of all that look would be in the way.
+    table = make_limit_table(LimitTableSettings.model_validate({"free": UNLIMITED}))
+    allowances = replace(services.allowances, table=table)
+    async with server_with(services, allowances=allowances) as app, AsyncExitStack() as stack:
         everybody = [Someone(str(tenant.user), Role.OWNER, tenant.http)]
         for role in ROLES:
             user = await make_user(tenant, role)
