@@ -66,7 +66,7 @@ def read_json(data: bytes) -> Any:  # noqa: ANN401 - JSON is anything until a sc
     return read_in_pieces(data, _read)
 
 
-def _read(data: bytes) -> Any:  # noqa: ANN401
+def _read(data: bytes) -> Any:  # noqa: ANN401 - as above
     if _has_more_values(data, _MOST_TOGETHER):
         raise json.JSONDecodeError(TOO_MANY_TOGETHER, "", 0)
     try:
@@ -144,7 +144,7 @@ class _StrictRequest(Request):
             )
         return self._json
 
-    def _read_large(self, data: bytes) -> Any:  # noqa: ANN401
+    def _read_large(self, data: bytes) -> Any:  # noqa: ANN401 - as above
         return self._members.check_ahead(read_json(data))
 
 
