@@ -14,7 +14,7 @@ from groundwell.encoders.layout import Layout
 # At its import OpenVINO would report to Google Analytics and write to ~/intel. Without this module
 # it takes the stub that it has for that case. (None is how Python marks a module as absent; the
 # type stubs do not know it.)
-sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type] - None forbids it
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 # Imported by name because its type stubs do not export what the package exports.
 ov: Any = importlib.import_module("openvino")
 ops: Any = importlib.import_module("openvino.opset13")

@@ -30,7 +30,7 @@ class RelevantIn(TypedDict):
     """A judged document. Grade 0 means seen and not relevant."""
 
     # Of the half million that a set may hold, models would keep the garbage collector busy.
-    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc] - pydantic reads it
+    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]  # pydantic reads it
 
     document_id: DocumentId
     grade: NotRequired[
